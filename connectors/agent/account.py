@@ -1,0 +1,92 @@
+"""The library's own account of a settlement window, recomputed alone from its journal.
+
+The gateway proposes a statement; this library folds the same loans from the messages it sent and received, at the log
+indices that the gateway has signed, and accepts only what it finds itself. It never asks the gateway for a balance.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import TypeAdapter
+
+from connectors.agent.journal import Journal
+from connectors.agent.office import Office
+from connectors.agent.tables import Unit
+from schemas.identifiers import MessageHash
+from schemas.ledger import Entry
+from schemas.lifecycle import event_of
+from schemas.loan import Loan, advance, open_loan
+from schemas.messages import (
+    MessageType,
+    StatementAcceptance,
+    StatementDispute,
+    StatementProposal,
+    decode_message,
+)
+from schemas.statement import Statement, Window, disputed_lines, statement_of
+from schemas.tariff import transfers_for
+from trust.directory import TrustedDirectory
+from trust.dsse import decode_envelope
+
+_LOAN = TypeAdapter(Loan)
+STATEMENT = "statement"
+OPENED = "opened "
+"""Name of the fact that keeps where a loan began for a library that met it only at a return."""
+
+
+async def answer_statement(office: Office, journal: Journal) -> bool:
+    """Answer the statement that waits, if any; not before the gateway has logged all that this library said."""
+    waiting = await journal.run(lambda unit: unit.fact(STATEMENT) if unit.waiting() == 0 else "")
+    if not waiting:
+        return False
+    proposal = await journal.run(lambda unit: _proposal(unit, waiting))
+    own = await journal.run(lambda unit: recompute(unit, office.directory(), office.me, proposal))
+    body: StatementAcceptance | StatementDispute
+    if own.digest == proposal.digest:
+        kind, body = MessageType.STATEMENT_ACCEPTANCE, StatementAcceptance(window=proposal.window, digest=own.digest)
+    else:
+        kind = MessageType.STATEMENT_DISPUTE
+        body = StatementDispute(window=proposal.window, digest=proposal.digest,
+                                lines=disputed_lines(own, proposal)[:200],
+                                reason=f"own net {own.net_fen} fen, digest {own.digest[:12]}")
+    await office.say(kind, office.gateway, body, MessageHash(waiting),
+                     beside=lambda unit: unit.set_fact(STATEMENT, ""))
+    return True
+
+
+def recompute(unit: Unit, directory: TrustedDirectory, me: str, proposal: StatementProposal) -> Statement:
+    """Return this library's statement for the proposal's window, from its own messages alone."""
+    window = Window(proposal.window, proposal.after_index, proposal.upto_index)
+    entries = _entries(unit, directory, unit.messages_upto(window.upto_index))
+    party = next(agency.agency for agency in directory.directory.agencies if agency.agency == me)
+    return statement_of(party, window, entries)
+
+
+def _entries(unit: Unit, directory: TrustedDirectory, messages: Iterable[tuple[str, int, bytes]]) -> Iterator[Entry]:
+    loans: dict[str, Loan] = {}
+    clearing = directory.directory.gateway.agency
+    for text, index, envelope in messages:
+        message, hash_ = decode_message(decode_envelope(envelope).payload), MessageHash(text)
+        assert message.conv is not None
+        before = loans.get(message.conv) or _begun(unit, message.conv)
+        if before is None:
+            before = open_loan(message, hash_)
+        after = before if before.order == hash_ else advance(before, message, hash_)
+        loans[message.conv] = after
+        for transfer in transfers_for(before, after, message, hash_, event_of(message), directory.tariff, clearing):
+            yield Entry(index, transfer)
+
+
+def _begun(unit: Unit, conv: str) -> Loan | None:
+    state = unit.fact(OPENED + conv)
+    return _LOAN.validate_json(state) if state else None
+
+
+def _proposal(unit: Unit, hash_: str) -> StatementProposal:
+    body = decode_message(decode_envelope(unit.envelope(hash_)).payload).body
+    assert isinstance(body, StatementProposal)
+    return body
+
+
+def remember_beginning(unit: Unit, loan: Loan) -> None:
+    """Keep where a loan began for this library, so that its statement can be recomputed."""
+    unit.set_fact(OPENED + loan.conv, _LOAN.dump_json(loan).decode())

@@ -1,0 +1,136 @@
+"""The connector's composition root: the one place that names concrete classes. ``run_connector`` runs until cancelled.
+
+Three loops run side by side: the link to the gateway, the worker at the ILS, and the watch that lets deadlines pass.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from connectors.agent import home
+from connectors.agent.account import answer_statement
+from connectors.agent.config import Settings, SettingsRefused
+from connectors.agent.counter import Counter
+from connectors.agent.harvest import HarvestReport, harvest
+from connectors.agent.journal import Journal, Probe
+from connectors.agent.link import GatewayLink
+from connectors.agent.office import Office
+from connectors.agent.reception import Reception
+from connectors.agent.worker import Worker
+from connectors.ils.sip2 import Sip2Ils
+from connectors.sip2.client import Sip2Client
+from connectors.sip2.verbs import Verbs
+from trust.folder import load_folder
+from trust.keys import SealingKey, SigningKey
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 1.0
+TOKEN_KEY = "token key"  # noqa: S105  the name of a fact, not its value
+
+
+def system_clock() -> datetime:
+    """Return the time of this machine."""
+    return datetime.now(UTC)
+
+
+def _no_probe(_point: str) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Connector:
+    """A running connector, for the desk and for tests."""
+
+    settings: Settings
+    office: Office
+    journal: Journal
+    link: GatewayLink
+    counter: Counter
+    worker: Worker
+
+    async def harvest(self) -> HarvestReport:
+        """Send the library's MARC file to the union catalogue."""
+        marc = self.settings.marc
+        if marc is None:
+            raise SettingsRefused("no [marc] section: this connector has no catalogue file to harvest")
+        return await harvest(marc.file, marc.charset, marc.mapping(), self.office, self.journal)
+
+
+@asynccontextmanager
+async def run_connector(settings: Settings, *, clock: Callable[[], datetime] = system_clock, probe: Probe = _no_probe,
+                        random: Random | None = None) -> AsyncIterator[Connector]:
+    """Open the journal, start the loops, and stop them in order on the way out.
+
+    Raises:
+        SettingsRefused: a file is missing.
+        TrustError: a key or the directory is not accepted.
+        JournalFailed: the journal cannot be opened.
+    """
+    directory = load_folder(settings.directory, clock())
+    passphrase = _passphrase(settings.passphrase_file)
+    key = SigningKey.load(settings.signing_key, passphrase)
+    sealing = SealingKey.load(settings.sealing_key, passphrase)
+    journal = Journal(settings.journal, probe)
+    try:
+        async with Sip2Client(settings.sip2.host, settings.sip2.port, settings.sip2.profile(),
+                              settings.sip2.credentials(), max_lines=settings.sip2.max_lines,
+                              deadline_seconds=settings.sip2.deadline_seconds) as client:
+            ils = Sip2Ils(Verbs(client, clock))
+            office = Office(settings.agency, key, lambda: directory, journal, clock, await _token_key(journal))
+            reception = Reception(office, journal, ils, (sealing,), lambda: secrets.token_urlsafe(24))
+            jitter = (random or Random(os.urandom(8))).random  # noqa: S311  spreads reconnects, guards nothing
+            link = GatewayLink(settings.gateway_url, office, journal, reception.answer, jitter)
+            connector = Connector(settings, office, journal, link, Counter(office, journal, link),
+                                  Worker(journal, office, ils, settings.sip2.institutional_card))
+            async with asyncio.TaskGroup() as loops:
+                running = [loops.create_task(loop) for loop in
+                           (link.run(), connector.worker.run(), _watch(connector))]
+                try:
+                    yield connector
+                finally:
+                    for task in running:
+                        task.cancel()
+    finally:
+        journal.close()
+
+
+async def _watch(connector: Connector) -> None:
+    """Let deadlines pass and answer statements: what happens because time goes by, not because mail came."""
+    office, journal = connector.office, connector.journal
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        await watch_once(office, journal)
+
+
+async def watch_once(office: Office, journal: Journal) -> None:
+    """Move on from suppliers that are silent, alarm about messages nobody confirmed, answer a statement."""
+    now = office.clock().isoformat()
+    for conv in await journal.run(lambda unit: unit.slots_unanswered(now)):
+        await office.decide(conv, home.time_passed)
+    overdue = await journal.run(lambda unit: unit.unconfirmed(now))
+    for hash_, kind in overdue:
+        detail = f"{kind} {hash_[:12]} is not confirmed by its receiver"
+        await journal.run(lambda unit, detail=detail: unit.alarm(now, "not_confirmed", detail))  # type: ignore[misc]
+    await answer_statement(office, journal)
+
+
+async def _token_key(journal: Journal) -> bytes:
+    """Return the key of this library's pseudonyms, drawn once and kept in its journal."""
+    drawn = secrets.token_hex(32)
+    await journal.run(lambda unit: None if unit.fact(TOKEN_KEY) else unit.set_fact(TOKEN_KEY, drawn))
+    return bytes.fromhex(await journal.run(lambda unit: unit.fact(TOKEN_KEY)))
+
+
+def _passphrase(path: Path) -> bytes:
+    try:
+        return path.read_bytes().strip()
+    except OSError as error:
+        raise SettingsRefused(f"the passphrase file {path} cannot be read: {error.strerror}") from None

@@ -1,0 +1,118 @@
+"""What staff do at the counter: one scan box, the pull list, and the few things that need a person's word."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from connectors.agent import supplying
+from connectors.agent.account import remember_beginning
+from connectors.agent.custody import NothingToDo, Scan, Step, effects_of, next_step
+from connectors.agent.effects import Effect
+from connectors.agent.home import Desk
+from connectors.agent.journal import Journal
+from connectors.agent.link import GatewayLink
+from connectors.agent.office import Office, Refused
+from connectors.agent.tables import Unit
+from schemas.lending import Custody
+from schemas.lifecycle import LoanStatus
+from schemas.loan import Loan, loan_of_copy
+from schemas.messages import LoanAnswer, LoanQuestion, Message, MessageType, OpenLoan
+from schemas.problems import ProblemCode
+from trust.envelope import open_envelope, seal
+
+QUESTION_LIFE = timedelta(minutes=2)
+
+
+class SeveralLoans(ValueError):
+    """More than one open loan fits the barcode: staff must say which; it is never guessed."""
+
+
+@dataclass(frozen=True)
+class Counter:
+    """The staff's side of one library."""
+
+    office: Office
+    journal: Journal
+    link: GatewayLink
+
+    async def scan(self, scan: Scan) -> tuple[Step, Loan]:
+        """Do the next right thing with a copy that lies on the desk.
+
+        Raises:
+            NothingToDo, SeveralLoans: for staff to decide.
+            GatewayUnreachable: a foreign copy, and the gateway cannot be asked whose loan it is.
+        """
+        loan = await self._loan_at_hand(scan.barcode)
+        step = next_step(loan, self.office.me)
+        moved = await self.office.decide(loan.conv, lambda _desk, now: effects_of(next_step(now, self.office.me), now,
+                                                                                 scan))
+        return step, moved
+
+    async def not_on_shelf(self, conv: str) -> Loan:
+        """Staff looked for a copy that was promised, and it is not there."""
+        def rule(_desk: Desk, loan: Loan) -> tuple[Effect, ...]:
+            self._require(loan, LoanStatus.WILL_SUPPLY)
+            return (supplying.NOT_ON_SHELF,)
+
+        return await self.office.decide(conv, rule)
+
+    async def declare_lost(self, conv: str, charge_fen: int | None = None) -> Loan:
+        """The copy will not come back: claim its price, or less, from the guarantee."""
+        def rule(_desk: Desk, loan: Loan) -> tuple[Effect, ...]:
+            self._require(loan, LoanStatus.LOANED)
+            return supplying.declare_lost(loan, loan.price_fen if charge_fen is None else charge_fen)
+
+        return await self.office.decide(conv, rule)
+
+    async def pull_list(self) -> list[Loan]:
+        """Return the loans whose copy must be fetched from the shelf and sent."""
+        me = self.office.me
+        loans = await self.journal.run(Unit.loans)
+        return [loan for loan in loans if loan.supplier == me and loan.confirmed is not None
+                and loan.status is LoanStatus.WILL_SUPPLY]
+
+    def _require(self, loan: Loan, status: LoanStatus) -> None:
+        if loan.status is not status or loan.supplier != self.office.me:
+            raise NothingToDo(f"loan {loan.conv} is {loan.status}; this needs a loan of our own copy that is {status}")
+
+    async def _loan_at_hand(self, barcode: str) -> Loan:
+        known = await self.journal.run(lambda unit: unit.loans_with(barcode))
+        fitting = [loan for loan in known if self._fits(loan)]
+        if not fitting:
+            fitting = await self._ask_for_loan(barcode)
+        if not fitting:
+            raise NothingToDo(f"no open loan of a copy {barcode} that this library can move on")
+        if len(fitting) > 1:
+            raise SeveralLoans(f"{len(fitting)} open loans fit barcode {barcode}: look at the owner's label")
+        return fitting[0]
+
+    def _fits(self, loan: Loan) -> bool:
+        try:
+            next_step(loan, self.office.me)
+        except NothingToDo:
+            return False
+        return True
+
+    async def _ask_for_loan(self, barcode: str) -> list[Loan]:
+        """Ask the gateway whose loan a foreign copy is, and remember each answer as a loan met at its return."""
+        office = self.office
+        header = office.header(MessageType.LOAN_QUESTION, office.gateway, office.clock(), QUESTION_LIFE)
+        question = seal(Message[LoanQuestion](**header, body=LoanQuestion.model_validate({"barcode": barcode})),
+                        office.key)
+        answer = open_envelope(await self.link.ask(question.envelope), office.directory(), now=office.clock(),
+                               me=office.me).message
+        if not isinstance(answer.body, LoanAnswer) or answer.reply_to != question.hash:
+            raise Refused(ProblemCode.REPLY_MISMATCH, "the gateway answered another question")
+        return [await self._meet(found) for found in answer.body.loans]
+
+    async def _meet(self, found: OpenLoan) -> Loan:
+        loan = loan_of_copy(found)
+
+        def keep(unit: Unit) -> Loan:
+            known = unit.loan(loan.conv)
+            if known is not None and known.custody is not Custody.READER:
+                return known
+            remember_beginning(unit, loan)
+            unit.put_loan(loan)
+            return loan
+
+        return await self.journal.run(keep)

@@ -1,0 +1,94 @@
+"""One scan, one next step: what staff do when a copy lies on their desk.
+
+The step follows from where the copy is said to be and which library scans it; the table is ``STEPS``. A reader's
+presence cannot be read off a barcode, so handing over to the reader is asked for by name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from connectors.agent.effects import Do, Effect, Say, Verb
+from schemas.identifiers import AgencyId
+from schemas.lending import Action, Condition, Custody, CustodyReceipt, RequestingAgencyMessage
+from schemas.lifecycle import LoanStatus
+from schemas.loan import Loan
+from schemas.messages import MessageType
+
+
+class Step(StrEnum):
+    """What a scan does."""
+
+    DISPATCH = "dispatch"
+    ARRIVED = "arrived"
+    HAND_OVER = "hand over"
+    TAKE_BACK = "take back"
+    SEND_BACK = "send back"
+    COME_HOME = "come home"
+
+
+class NothingToDo(ValueError):
+    """The scan fits no loan in a state that this library can move on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A copy on the desk, as staff saw it."""
+
+    barcode: str
+    condition: Condition
+    place: str
+    at: datetime
+
+
+def next_step(loan: Loan, me: AgencyId) -> Step:
+    """Return what this library does with the copy now.
+
+    Raises:
+        NothingToDo: with the loan's state, for staff.
+    """
+    for step, applies in STEPS.items():
+        if applies(loan, me):
+            return step
+    raise NothingToDo(f"loan {loan.conv} is {loan.status}, the copy is with {loan.custody}: nothing for this library "
+                      "to do with it now")
+
+
+def effects_of(step: Step, loan: Loan, scan: Scan) -> tuple[Effect, ...]:
+    """Return what the step says on the wire and does in the ILS."""
+    assert loan.supplier is not None
+    if step is Step.DISPATCH:
+        return (Do(Verb.CHECK_OUT, argument={"barcode": scan.barcode}),)
+    if step is Step.SEND_BACK:
+        return (_tell(loan, Action.SHIPPED_RETURN),)
+    body = CustodyReceipt.model_validate({"barcode": scan.barcode, "holder": _TAKES[step], "place": scan.place,
+                                          "condition": scan.condition, "happened_at": scan.at})
+    dst = loan.home if step is Step.COME_HOME else loan.supplier
+    receipt = Say(MessageType.CUSTODY_RECEIPT, dst, body, loan.last)
+    return (receipt, _tell(loan, Action.RECEIVED)) if step is Step.ARRIVED else (receipt,)
+
+
+def _tell(loan: Loan, action: Action) -> Say:
+    assert loan.supplier is not None
+    return Say(MessageType.REQUESTING_AGENCY_MESSAGE, loan.supplier, RequestingAgencyMessage(action=action), loan.last)
+
+
+_TAKES = {
+    Step.ARRIVED: Custody.PICKUP_POINT,
+    Step.HAND_OVER: Custody.READER,
+    Step.TAKE_BACK: Custody.RETURNED_AT,
+    Step.COME_HOME: Custody.SUPPLIER,
+}
+
+STEPS: Mapping[Step, Callable[[Loan, AgencyId], bool]] = MappingProxyType({
+    Step.DISPATCH: lambda loan, me: loan.status is LoanStatus.WILL_SUPPLY and loan.confirmed is not None
+    and me == loan.supplier,
+    Step.ARRIVED: lambda loan, me: loan.custody is Custody.IN_TRANSIT and me == loan.pickup.agency,
+    Step.HAND_OVER: lambda loan, me: loan.custody is Custody.PICKUP_POINT and me == loan.holder,
+    Step.COME_HOME: lambda loan, me: me == loan.supplier
+    and loan.custody in (Custody.READER, Custody.IN_TRANSIT_BACK, Custody.RETURNED_AT),
+    Step.TAKE_BACK: lambda loan, me: loan.custody is Custody.READER and me != loan.supplier,
+    Step.SEND_BACK: lambda loan, me: loan.custody is Custody.RETURNED_AT and me == loan.holder,
+})

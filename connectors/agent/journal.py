@@ -1,0 +1,69 @@
+"""The connector's durable journal: what it sent, received and wrote to its ILS, in one SQLite file.
+
+A unit of work is one synchronous function run in one transaction by the journal's own thread (``synchronous=FULL``).
+One connector owns one file; its traffic is a library's, so every unit is its own commit.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from connectors.agent.tables import DDL, Unit
+
+T = TypeVar("T")
+Probe = Callable[[str], None]
+"""Called with ``before commit`` and ``after commit``; crash tests kill the process there."""
+
+
+class JournalFailed(RuntimeError):
+    """The journal could not be opened or written; nothing of the unit is durable."""
+
+
+def _ignore(_point: str) -> None:
+    return None
+
+
+class Journal:
+    """Runs units of work, one at a time, each in its own transaction."""
+
+    def __init__(self, path: Path, probe: Probe = _ignore) -> None:
+        self._path = path
+        self._probe = probe
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"journal {path.stem}")
+        self._connection = self._thread.submit(self._open).result()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA busy_timeout=5000", *DDL):
+                connection.execute(statement)
+        except sqlite3.Error as error:
+            raise JournalFailed(f"{self._path}: cannot be opened ({error}); is it a connector's journal?") from error
+        self._path.chmod(0o600)
+        return connection
+
+    async def run(self, work: Callable[[Unit], T]) -> T:
+        """Run ``work`` and return its result once that is durable; its exception undoes it."""
+        future = asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work)
+        return await asyncio.shield(future)
+
+    def _transaction(self, work: Callable[[Unit], T]) -> T:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(Unit(connection))
+            self._probe("before commit")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        self._probe("after commit")
+        return result
+
+    def close(self) -> None:
+        """Finish the unit at hand and close the file."""
+        self._thread.submit(self._connection.close).result()
+        self._thread.shutdown()

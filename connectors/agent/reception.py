@@ -1,0 +1,136 @@
+"""Answers the gateway's questions: availability, and a reader's sign-in.
+
+Card and PIN come sealed from the reader's page; only this library can open them, and each challenge opens once. The
+gateway learns a pseudonym and how much credit is left. Nothing asked here is stored but the session itself.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from connectors.agent.home import patron_token
+from connectors.agent.journal import Journal
+from connectors.agent.office import Office
+from connectors.agent.tables import Session
+from connectors.ils.port import Ils, IlsFailed
+from schemas.identifiers import ShortText, Wire
+from schemas.messages import (
+    AnyMessage,
+    AvailabilityAnswer,
+    AvailabilityQuestion,
+    ChallengeAnswer,
+    ChallengeQuestion,
+    ItemStatus,
+    Message,
+    MessageType,
+    SignInAnswer,
+    SignInQuestion,
+)
+from trust.envelope import seal
+from trust.errors import TrustError
+from trust.keys import SealingKey
+from trust.sealing import open_sealed
+
+CHALLENGE_LIFE = timedelta(minutes=5)
+ANSWER_LIFE = timedelta(minutes=2)
+
+
+class Credentials(Wire):
+    """What the page seals: never logged, never repeated."""
+
+    card: ShortText
+    pin: ShortText
+    challenge: ShortText
+    public_key: dict[str, str]
+
+    def __repr__(self) -> str:
+        return "Credentials(•••)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True)
+class Reception:
+    """Answers questions. ``token`` draws an unguessable string."""
+
+    office: Office
+    journal: Journal
+    ils: Ils
+    sealing_keys: tuple[SealingKey, ...]
+    token: Callable[[], str]
+
+    async def answer(self, question: AnyMessage, hash_: str) -> bytes | None:
+        """Return the sealed answer, or ``None`` where the question is none that a library answers."""
+        rules: Mapping[type[Wire], tuple[MessageType, Callable[[AnyMessage], Awaitable[Wire]]]] = {
+            AvailabilityQuestion: (MessageType.AVAILABILITY_ANSWER, self._availability),
+            ChallengeQuestion: (MessageType.CHALLENGE_ANSWER, self._challenge),
+            SignInQuestion: (MessageType.SIGN_IN_ANSWER, self._sign_in),
+        }
+        found = rules.get(type(question.body))
+        if found is None:
+            return None
+        kind, rule = found
+        try:
+            body = await rule(question)
+        except IlsFailed:
+            return None
+        office = self.office
+        header = office.header(kind, question.src, office.clock(), ANSWER_LIFE)
+        return seal(Message[Any](**header, reply_to=hash_, nonce=question.nonce, body=body), office.key).envelope
+
+    async def _availability(self, question: AnyMessage) -> Wire:
+        body = question.body
+        assert isinstance(body, AvailabilityQuestion)
+        items = []
+        for barcode in body.barcodes:
+            item = await self.ils.item(barcode)
+            if item.known:
+                items.append(ItemStatus(barcode=barcode, status=item.status, due_date=item.due_date))
+        return AvailabilityAnswer(items=tuple(items))
+
+    async def _challenge(self, question: AnyMessage) -> Wire:
+        body = question.body
+        assert isinstance(body, ChallengeQuestion)
+        valid_until = self.office.clock() + CHALLENGE_LIFE
+        session = Session(body.session, self.token(), valid_until.isoformat(), None, None)
+        await self.journal.run(lambda unit: unit.put_session(session) if unit.session(body.session) is None else None)
+        kept = await self.journal.run(lambda unit: unit.session(body.session))
+        assert kept is not None
+        return ChallengeAnswer(challenge=kept.challenge, valid_until=valid_until)
+
+    async def _sign_in(self, question: AnyMessage) -> Wire:
+        body = question.body
+        assert isinstance(body, SignInQuestion)
+        credentials = self._open(body.sealed)
+        session = await self.journal.run(lambda unit: unit.session(body.session))
+        if credentials is None or session is None or not self._may_open(session, credentials):
+            return SignInAnswer(signed_in=False, reason="请重新登录")
+        used = replace(session, challenge=f"used {self.token()}")
+        await self.journal.run(lambda unit: unit.put_session(used))
+        standing = await self.ils.patron(credentials.card, credentials.pin)
+        if not standing.pin_accepted:
+            return SignInAnswer(signed_in=False, reason="读者证号或密码不正确")
+        known = replace(used, card=credentials.card, public_key=json.dumps(credentials.public_key, sort_keys=True))
+        await self.journal.run(lambda unit: unit.put_session(known))
+        office = self.office
+        _, tier = office.directory().policies.tier(standing.patron_type)
+        taken = await self.journal.run(lambda unit: unit.slots_taken(credentials.card))
+        return SignInAnswer(signed_in=True, patron=patron_token(office.token_key, credentials.card, office.gateway),
+                            items_max=tier.items_max, items_open=standing.charged_items + taken)
+
+    def _open(self, sealed: str) -> Credentials | None:
+        for key in self.sealing_keys:
+            try:
+                return Credentials.model_validate_json(open_sealed(key, sealed), strict=True)
+            except (TrustError, ValidationError):
+                continue
+        return None
+
+    def _may_open(self, session: Session, credentials: Credentials) -> bool:
+        """A challenge opens once, in its time, and only the sign-in it was given for."""
+        in_time = self.office.clock() <= datetime.fromisoformat(session.valid_until)
+        return in_time and session.card is None and credentials.challenge == session.challenge

@@ -1,0 +1,137 @@
+"""The supplying library's rules: set a copy aside, dispatch it only when confirmed, take it back.
+
+Rules read the journal and return effects. What the ILS answered comes back through ``done``.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from types import MappingProxyType
+
+from connectors.agent.effects import Do, Effect, Say, Verb
+from connectors.agent.home import Desk
+from connectors.ils.port import Result
+from schemas.identifiers import ItemBarcode
+from schemas.lending import (
+    Custody,
+    CustodyReceipt,
+    ReasonForMessage,
+    ReasonUnfilled,
+    Request,
+    SupplierStatus,
+    SupplyingAgencyMessage,
+)
+from schemas.lifecycle import Event, LoanStatus
+from schemas.loan import Loan
+from schemas.messages import AnyMessage, MessageType
+
+R, S = ReasonForMessage, SupplierStatus
+
+NOT_ON_SHELF = Do(Verb.CANCEL_HOLD, "not on shelf")
+"""Staff looked and did not find it: let the copy go in the ILS and pass the request on."""
+
+
+def react(desk: Desk, event: Event, loan: Loan, message: AnyMessage) -> tuple[Effect, ...]:
+    """Return what the supplying library does because of a message about a copy of its own."""
+    rule = _RULES.get(event)
+    return rule(desk, loan, message) if rule else ()
+
+
+def done(desk: Desk, loan: Loan, do: Do, result: Result) -> tuple[Effect, ...]:
+    """Return what the supplying library says once the ILS has answered."""
+    return _RESULTS[do.verb](desk, loan, do, result)
+
+
+def declare_lost(loan: Loan, charge_fen: int) -> tuple[Effect, ...]:
+    """The copy will not come back; ``charge_fen`` is claimed from the guarantee."""
+    return (_say(loan, R.STATUS_CHANGE, S.COMPLETED_WITHOUT_RETURN, charge_fen=charge_fen),)
+
+
+def _requested(desk: Desk, loan: Loan, message: AnyMessage) -> tuple[Effect, ...]:
+    request = message.body
+    assert isinstance(request, Request)
+    voucher = request.voucher
+    if voucher.valid_until <= desk.now or voucher.value_fen < request.quote.guarantee_fen:
+        return (_say(loan, R.REQUEST_RESPONSE, S.UNFILLED, reason_unfilled=ReasonUnfilled.VOUCHER_REFUSED),)
+    copies = desk.unit.items_of(request.record_id)
+    if not copies:
+        return (_say(loan, R.REQUEST_RESPONSE, S.UNFILLED, reason_unfilled=ReasonUnfilled.NOT_HELD),)
+    return (Do(Verb.PLACE_HOLD, argument={"barcodes": " ".join(barcode for barcode, _ in copies)}),)
+
+
+def _cancel_asked(desk: Desk, loan: Loan, _message: AnyMessage) -> tuple[Effect, ...]:
+    shipped = loan.custody is not Custody.SUPPLIER or desk.unit.has_task(loan.conv, Verb.CHECK_OUT)
+    if shipped:
+        return (_say(loan, R.CANCEL_RESPONSE, S.LOANED, answer=False),)
+    return (Do(Verb.CANCEL_HOLD, "cancelled"),)
+
+
+def _renew_asked(_desk: Desk, _loan: Loan, _message: AnyMessage) -> tuple[Effect, ...]:
+    return (Do(Verb.RENEW),)
+
+
+def _custody_taken(_desk: Desk, _loan: Loan, message: AnyMessage) -> tuple[Effect, ...]:
+    receipt = message.body
+    assert isinstance(receipt, CustodyReceipt)
+    return (Do(Verb.CHECK_IN),) if receipt.holder is Custody.SUPPLIER else ()
+
+
+def _held(_desk: Desk, loan: Loan, _do: Do, result: Result) -> tuple[Effect, ...]:
+    """``reason`` carries the barcode that was set aside, or why none could be."""
+    if not result.ok:
+        reason = ReasonUnfilled(result.reason)
+        return (_say(loan, R.REQUEST_RESPONSE, S.UNFILLED, reason_unfilled=reason),)
+    return (_say(loan, R.REQUEST_RESPONSE, S.WILL_SUPPLY, barcode=ItemBarcode(result.reason)),)
+
+
+def _let_go(_desk: Desk, loan: Loan, do: Do, _result: Result) -> tuple[Effect, ...]:
+    if loan.status is LoanStatus.UNFILLED:
+        return ()
+    if do == NOT_ON_SHELF:
+        return (_say(loan, R.STATUS_CHANGE, S.UNFILLED, reason_unfilled=ReasonUnfilled.NOT_ON_SHELF),)
+    return (_say(loan, R.CANCEL_RESPONSE, S.CANCELLED, answer=True),)
+
+
+def _checked_out(desk: Desk, loan: Loan, do: Do, result: Result) -> tuple[Effect, ...]:
+    barcode = ItemBarcode(do.argument["barcode"])
+    if not result.ok:
+        return (_say(loan, R.STATUS_CHANGE, S.UNFILLED, reason_unfilled=ReasonUnfilled.POLICY_PROBLEM,
+                     note=result.reason),)
+    due = result.due_date or _default_due(desk)
+    price = desk.unit.price_of(barcode)
+    return (_say(loan, R.STATUS_CHANGE, S.LOANED, barcode=barcode, price_fen=price, due_date=due),)
+
+
+def _default_due(desk: Desk) -> date:
+    return (desk.now + timedelta(days=desk.policies.loan_days)).date()
+
+
+def _renewed(desk: Desk, loan: Loan, _do: Do, result: Result) -> tuple[Effect, ...]:
+    if not result.ok:
+        return (_say(loan, R.RENEW_RESPONSE, S.LOANED, answer=False, note=result.reason),)
+    due = result.due_date or (desk.now + timedelta(days=desk.policies.renew_days)).date()
+    return (_say(loan, R.RENEW_RESPONSE, S.LOANED, answer=True, due_date=due),)
+
+
+def _checked_in(_desk: Desk, loan: Loan, _do: Do, _result: Result) -> tuple[Effect, ...]:
+    """The copy is here whatever the ILS thinks of it; a refusal there is for staff, and stands in the task."""
+    return (_say(loan, R.STATUS_CHANGE, S.LOAN_COMPLETED),)
+
+
+def _say(loan: Loan, reason: ReasonForMessage, status: SupplierStatus, **fields: object) -> Say:
+    body = SupplyingAgencyMessage.model_validate({"reason_for_message": reason, "status": status, **fields})
+    return Say(MessageType.SUPPLYING_AGENCY_MESSAGE, loan.home, body, loan.last)
+
+
+_RULES: Mapping[Event, Callable[[Desk, Loan, AnyMessage], tuple[Effect, ...]]] = MappingProxyType({
+    Event.REQUESTED: _requested,
+    Event.CANCEL_ASKED: _cancel_asked,
+    Event.RENEW_ASKED: _renew_asked,
+    Event.CUSTODY_TAKEN: _custody_taken,
+})
+_RESULTS: Mapping[Verb, Callable[[Desk, Loan, Do, Result], tuple[Effect, ...]]] = MappingProxyType({
+    Verb.PLACE_HOLD: _held,
+    Verb.CANCEL_HOLD: _let_go,
+    Verb.CHECK_OUT: _checked_out,
+    Verb.RENEW: _renewed,
+    Verb.CHECK_IN: _checked_in,
+})

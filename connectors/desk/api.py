@@ -1,0 +1,143 @@
+"""The desk's JSON interface, on a 0600 Unix socket: scan, pull list, loans, status.
+
+Every other program of the library (pages, scripts, the demo's staff) goes through it; nobody else opens the journal.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from connectors.agent.app import Connector
+from connectors.agent.counter import SeveralLoans
+from connectors.agent.custody import NothingToDo, Scan
+from connectors.agent.link import GatewayUnreachable
+from connectors.agent.office import Refused
+from connectors.agent.tables import Unit
+from schemas.identifiers import ItemBarcode, ShortText, Wire
+from schemas.lending import Condition
+from schemas.loan import Loan
+from schemas.problems import PROBLEMS
+from trust.errors import TrustError
+
+CONNECTOR = web.AppKey("connector", Connector)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ScanRequest(Wire):
+    """What the scan box sends."""
+
+    barcode: ItemBarcode
+    condition: Condition = Condition.GOOD
+    place: ShortText = ""
+
+
+class LostRequest(Wire):
+    """What a claim for a lost copy says; without an amount the catalogued price is claimed."""
+
+    charge_fen: int | None = None
+
+
+def build_desk(connector: Connector) -> web.Application:
+    """Return the desk of one running connector."""
+    app = web.Application(middlewares=[_errors])
+    app[CONNECTOR] = connector
+    app.add_routes([
+        web.get("/status", _status),
+        web.get("/loans", _loans),
+        web.get("/pull-list", _pull_list),
+        web.post("/scan", _scan),
+        web.post("/harvest", _harvest),
+        web.post("/loans/{conv}/not-on-shelf", _not_on_shelf),
+        web.post("/loans/{conv}/lost", _lost),
+    ])
+    return app
+
+
+@asynccontextmanager
+async def serve_desk(connector: Connector, socket: Path) -> AsyncIterator[None]:
+    """Serve the desk on its socket until left."""
+    runner = web.AppRunner(build_desk(connector), access_log=None)
+    await runner.setup()
+    socket.unlink(missing_ok=True)
+    site = web.UnixSite(runner, str(socket))
+    await site.start()
+    socket.chmod(0o600)
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+        socket.unlink(missing_ok=True)
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ValidationError as error:
+        return _problem(400, "bad_request", f"{error.error_count()} fields do not fit")
+    except (NothingToDo, SeveralLoans) as error:
+        return _problem(409, "nothing_to_do", str(error))
+    except GatewayUnreachable as error:
+        return _problem(503, "gateway_unreachable", str(error))
+    except (Refused, TrustError) as error:
+        return _problem(PROBLEMS[error.code].http_status, error.code, str(error))
+
+
+def _problem(status: int, code: str, detail: str) -> web.Response:
+    return web.json_response({"code": code, "detail": detail}, status=status)
+
+
+def _shown(loan: Loan) -> dict[str, object]:
+    shown = asdict(loan)
+    return {**shown, "due_date": loan.due_date.isoformat() if loan.due_date else None,
+            "pickup": loan.pickup.model_dump(), "quote": loan.quote.model_dump() if loan.quote else None}
+
+
+async def _status(request: web.Request) -> web.Response:
+    connector = request.app[CONNECTOR]
+    journal = connector.journal
+    return web.json_response({
+        "agency": connector.settings.agency,
+        "link_up": connector.link.is_up.is_set(),
+        "waiting": await journal.run(Unit.waiting),
+        "tasks": len(await journal.run(Unit.open_tasks)),
+        "statement": bool(await journal.run(lambda unit: unit.fact("statement"))),
+        "received": int(await journal.run(lambda unit: unit.fact("received", "0"))),
+        "alarms": await journal.run(Unit.alarms),
+    })
+
+
+async def _loans(request: web.Request) -> web.Response:
+    everything = "all" in request.query
+    loans = await request.app[CONNECTOR].journal.run(lambda unit: unit.loans(unfinished=not everything))
+    return web.json_response([_shown(loan) for loan in loans])
+
+
+async def _pull_list(request: web.Request) -> web.Response:
+    return web.json_response([_shown(loan) for loan in await request.app[CONNECTOR].counter.pull_list()])
+
+
+async def _scan(request: web.Request) -> web.Response:
+    connector = request.app[CONNECTOR]
+    asked = ScanRequest.model_validate_json(await request.read())
+    scan = Scan(asked.barcode, asked.condition, asked.place, connector.office.clock())
+    step, loan = await connector.counter.scan(scan)
+    return web.json_response({"step": step, "loan": _shown(loan)})
+
+
+async def _harvest(request: web.Request) -> web.Response:
+    return web.json_response(asdict(await request.app[CONNECTOR].harvest()))
+
+
+async def _not_on_shelf(request: web.Request) -> web.Response:
+    return web.json_response(_shown(await request.app[CONNECTOR].counter.not_on_shelf(request.match_info["conv"])))
+
+
+async def _lost(request: web.Request) -> web.Response:
+    asked = LostRequest.model_validate_json(await request.read() or b"{}")
+    loan = await request.app[CONNECTOR].counter.declare_lost(request.match_info["conv"], asked.charge_fen)
+    return web.json_response(_shown(loan))

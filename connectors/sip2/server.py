@@ -1,0 +1,218 @@
+"""The answering end on TCP: one ``AcsSession`` per connection above an asyncio transport.
+
+A handler answers requests; framing, checksums, repeats, 96 and 97 are the session's. Bounds: one request of a line is
+worked on at a time and reading stops meanwhile, a reader too slow for its answers is cut off, and so is an
+idle line. Deliberately absent: who may log in and what a request does, both the handler's.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from types import TracebackType
+from typing import Any, Self, cast
+
+from connectors.sip2.dates import encode_date
+from connectors.sip2.errors import BuildError
+from connectors.sip2.messages import Message, build
+from connectors.sip2.profile import Login, Profile
+from connectors.sip2.refusal import refusal
+from connectors.sip2.session import AcsSession, Report, no_report
+
+_LOGGER = logging.getLogger(__name__)
+
+# SC status may precede the login: some kiosks ask it first to see whether anybody is there.
+_BEFORE_LOGIN = frozenset({"93", "99"})
+
+
+@dataclass
+class LineState:
+    """One kiosk's connection, as its handler sees it. ``notes`` is the handler's own, for the life of the line."""
+
+    peer: str
+    logged_in: bool = False
+    user: str = ""
+    location: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+# Frames of one line after which the others have their turn, where handlers never wait.
+_TURNS_MAX = 64
+
+Handler = Callable[[Message, LineState], Awaitable[Message]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one line may cost. Times in seconds."""
+
+    idle_seconds: float = 900.0
+    write_seconds: float = 30.0
+    lines_max: int = 2000
+
+
+class Sip2Server:
+    """A SIP2 server on one port, in one dialect, answering with ``handler``.
+
+    ``clock`` dates our own refusals; ``report`` hears every tolerance used.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        profile: Profile,
+        handler: Handler,
+        *,
+        limits: Limits | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        report: Report = no_report,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.profile = profile
+        self.handler = handler
+        self.limits = limits or Limits()
+        self.clock = clock
+        self.report = report
+        self.lines: set[ServerLine] = set()
+        self._listener: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen. With port 0, ``port`` is the one that was free."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(lambda: ServerLine(self), self.host, self.port)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Stop listening, end every line, and wait for the handlers that were at work."""
+        if self._listener is not None:
+            self._listener.close()
+        tasks = [task for line in tuple(self.lines) if (task := line.end()) is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._listener is not None:
+            await self._listener.wait_closed()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class ServerLine(asyncio.Protocol):
+    """One connection. A task lives only while a request is worked on, so that an idle line costs little."""
+
+    def __init__(self, server: Sip2Server) -> None:
+        self._server = server
+        self._session = AcsSession(server.profile, server.report)
+        self._loop = asyncio.get_running_loop()
+        self._state = LineState("")
+        self._task: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._heard_at = self._loop.time()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Admit the line, or close it where there are too many."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._state.peer = str(transport.get_extra_info("peername"))
+        if len(self._server.lines) >= self._server.limits.lines_max:
+            _LOGGER.warning("%s: refused, %d lines are open", self._state.peer, len(self._server.lines))
+            self._transport.abort()
+            return
+        self._server.lines.add(self)
+        self._watch_idle()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the line. A request that is worked on ends by itself: the ILS must not be cut in half."""
+        _LOGGER.debug("%s: closed (%s)", self._state.peer, exc or "end of file")
+        self._server.lines.discard(self)
+        self._writable.set()
+        for timer in self._timers.values():
+            timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Work on what came; while a request is worked on, only take it in and stop reading."""
+        self._heard_at = self._loop.time()
+        self._session.feed(data)
+        if self._task is None:
+            self._task = self._loop.create_task(self._work())
+        else:
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        """The kiosk does not read: cut it off after a while."""
+        self._writable.clear()
+        self._timers["write"] = self._loop.call_later(self._server.limits.write_seconds, self._transport.abort)
+
+    def resume_writing(self) -> None:
+        """The kiosk reads again."""
+        self._timers["write"].cancel()
+        self._writable.set()
+
+    def end(self) -> asyncio.Task[None] | None:
+        """Close the connection; return the task at work, if any, cancelled."""
+        if self._task is not None:
+            self._task.cancel()
+        self._transport.abort()
+        return self._task
+
+    async def _work(self) -> None:
+        try:
+            for turn in count(1):
+                if self._transport.is_closing() or not self._session.advance():
+                    break
+                if turn % _TURNS_MAX == 0:
+                    await asyncio.sleep(0)
+                if self._session.request is not None:
+                    await self._answer(self._session.request)
+                self._transport.write(self._session.data_to_send())
+                await self._writable.wait()
+        finally:
+            self._task = None
+            self._transport.resume_reading()
+
+    async def _answer(self, request: Message) -> None:
+        if self._server.profile.login is Login.SIP and not (self._state.logged_in or request.id in _BEFORE_LOGIN):
+            return self._refuse(request, "login required")
+        try:
+            answer = await self._server.handler(request, self._state)
+            self._session.answer(answer)
+        except Exception:
+            _LOGGER.exception("%s: the handler of message %s failed", self._state.peer, request.id)
+            return self._refuse(request, "system error")
+        if answer.id == "94":
+            self._log_in(request, answer)
+        return None
+
+    def _log_in(self, request: Message, answer: Message) -> None:
+        self._state.logged_in = answer.flag("ok") is True
+        self._state.user = request.get("CN") or ""
+        self._state.location = request.get("CP") or ""
+
+    def _refuse(self, request: Message, text: str) -> None:
+        moment = encode_date(self._server.clock(), self._server.profile.zone)
+        try:
+            self._session.answer(refusal(request, text, moment))
+        except BuildError:
+            # The request holds an identifier that this dialect cannot even repeat.
+            self._session.answer(build("96"))
+
+    def _watch_idle(self) -> None:
+        """Close the line once nothing came for ``idle_seconds``; one timer per line, not one per message."""
+        left = self._heard_at + self._server.limits.idle_seconds - self._loop.time()
+        if left <= 0 and self._task is None:
+            self._transport.close()
+            return
+        self._timers["idle"] = self._loop.call_later(max(left, 0.1), self._watch_idle)
+
+
+# Reads well where a server is entered: ``async with serve(host, port, profile, handler) as server``.
+serve = Sip2Server

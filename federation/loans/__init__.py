@@ -1,0 +1,1 @@
+"""The gateway's part in a loan: proposing suppliers, holding reservations. It never decides for a library."""

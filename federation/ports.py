@@ -1,0 +1,220 @@
+"""What the gateway's rules need of the world: stores inside one transaction, and few things outside it.
+
+``storage`` implements the stores, ``web`` the links; only ``federation.app`` knows which.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from federation.catalogue.views import ClusterView, SearchPage
+from federation.settlement.audit import BooksStore
+from federation.settlement.window import WindowStore
+from schemas.bib import Bib
+from schemas.identifiers import AgencyId, MessageHash
+from schemas.ledger import Transfer
+from schemas.loan import Loan
+from trust.bundle import Entry
+from trust.stream import StreamHead
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A logged message: its envelope, the gateway's Accepted for it, and its place in the evidence log."""
+
+    hash: MessageHash
+    type: str
+    src: str
+    dst: str
+    conv: str
+    index: int
+    envelope: bytes
+    accepted: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One entry of a library's mailbox."""
+
+    number: int
+    envelope: bytes
+    accepted: bytes
+
+
+class Messages(Protocol):
+    """Every message the gateway has taken responsibility for."""
+
+    def get(self, hash_: str) -> StoredMessage | None:
+        """Return the message with this hash."""
+
+    def add(self, message: StoredMessage) -> None:
+        """Keep a message for ever."""
+
+    def count_by_type(self) -> dict[str, int]:
+        """Return how many messages of each type are kept; refused ones count as ``Refused``."""
+
+    def of_conversation(self, conv: str) -> Sequence[StoredMessage]:
+        """Return a loan's messages in the order of the log."""
+
+
+class Streams(Protocol):
+    """The last number seen or used of each stream."""
+
+    def head(self, src: str, dst: str, channel: str) -> StreamHead:
+        """Return where the stream stands."""
+
+    def set_head(self, src: str, dst: str, channel: str, head: StreamHead) -> None:
+        """Move the stream on."""
+
+
+class EvidenceLog(Protocol):
+    """The append-only log whose leaves become the Merkle tree."""
+
+    def extend_tree(self) -> tuple[int, bytes]:
+        """Compute the nodes above new leaves; return the tree's size and root."""
+
+    def put_checkpoint(self, size: int, note: bytes) -> None:
+        """Keep a signed checkpoint."""
+
+    def last_checkpoint(self) -> tuple[int, bytes] | None:
+        """Return the newest checkpoint: its size and its signed note."""
+
+    def entries(self, conv: str, size: int) -> Sequence[Entry]:
+        """Return a loan's leaves with their envelopes and proofs under the tree of ``size`` leaves."""
+
+    def append(self, hash_: str, arrived: datetime, kind: str) -> int:
+        """Add a leaf and return its index."""
+
+    def size(self) -> int:
+        """Return how many leaves there are."""
+
+
+class Mailboxes(Protocol):
+    """What waits for each library, in the order of the log."""
+
+    def put(self, agency: str, envelope: bytes, accepted: bytes) -> None:
+        """Add an entry at the end."""
+
+    def after(self, agency: str, number: int, limit: int) -> Sequence[Delivery]:
+        """Return what follows ``number``."""
+
+    def ends(self) -> dict[str, int]:
+        """Return the number of the last entry of each mailbox."""
+
+    def prune(self, agency: str, number: int) -> None:
+        """Forget what the library has made durable."""
+
+
+class Loans(Protocol):
+    """The gateway's view of every loan."""
+
+    def get(self, conv: str) -> Loan | None:
+        """Return one loan."""
+
+    def put(self, loan: Loan, at: datetime) -> None:
+        """Keep the newest state of a loan."""
+
+    def with_barcode(self, barcode: str) -> Sequence[Loan]:
+        """Return the loans that have not ended, of a copy with this barcode."""
+
+    def claim(self, conv: str, home: str, patron: str) -> None:
+        """Note whose order this is, by the pseudonym that the home library has given the gateway."""
+
+    def of_reader(self, home: str, patron: str) -> Sequence[Loan]:
+        """Return a reader's loans, the newest first."""
+
+    def all(self) -> Sequence[tuple[Loan, str]]:
+        """Return every loan with the time of its last change."""
+
+    def open_of(self, agency: str) -> int:
+        """Return how many unfinished loans an agency supplies or asks for: its load."""
+
+    def balance(self, agency: str) -> tuple[int, int]:
+        """Return how often an agency has lent and borrowed."""
+
+
+class Ledger(Protocol):
+    """Double entry, append-only."""
+
+    def post(self, transfers: Iterable[Transfer], index: int) -> object:
+        """Post a linked group, all or nothing, caused by the message at ``index``."""
+
+    def available(self, agency: str, cap_fen: int) -> int:
+        """Return what the net debit cap still allows."""
+
+
+class Catalogue(Protocol):
+    """The union catalogue as the road needs it."""
+
+    def upsert(self, agency: AgencyId, bibs: Iterable[Bib]) -> object:
+        """Take over or replace records of a library."""
+
+    def delete(self, agency: AgencyId, record_ids: Iterable[str]) -> object:
+        """Forget records that the library has withdrawn."""
+
+    def search(self, query: str, limit: int = 20, offset: int = 0) -> SearchPage:
+        """Return a page of the works that match, best first."""
+
+    def cluster(self, cluster_id: str) -> ClusterView | None:
+        """Return one work with all its records and copies."""
+
+
+class Accounts(WindowStore, BooksStore, Protocol):
+    """The ledger's tables, for windows and audits."""
+
+
+class Unit(Protocol):
+    """All that one transaction may touch."""
+
+    @property
+    def messages(self) -> Messages: ...  # noqa: D102
+    @property
+    def streams(self) -> Streams: ...  # noqa: D102
+    @property
+    def log(self) -> EvidenceLog: ...  # noqa: D102
+    @property
+    def mailboxes(self) -> Mailboxes: ...  # noqa: D102
+    @property
+    def loans(self) -> Loans: ...  # noqa: D102
+    @property
+    def ledger(self) -> Ledger: ...  # noqa: D102
+    @property
+    def accounts(self) -> Accounts: ...  # noqa: D102
+    @property
+    def catalogue(self) -> Catalogue: ...  # noqa: D102
+
+
+class Store(Protocol):
+    """Runs a unit of work in one transaction; durable when it returns."""
+
+    async def run(self, work: Callable[[Unit], T]) -> T:
+        """Run ``work``; its exception undoes it."""
+
+
+class Cache(Protocol):
+    """What may be lost at any time without harm: sessions, availability, rate limits, wake-ups."""
+
+    async def get(self, name: str) -> str | None:
+        """Return what is kept under a name, until it expires."""
+
+    async def put(self, name: str, value: str, seconds: float) -> None:
+        """Keep a short text for a while."""
+
+    async def forget(self, name: str) -> None:
+        """Keep it no longer."""
+
+    async def allow(self, name: str, limit: int, seconds: float) -> bool:
+        """Count a call; say whether it is within ``limit`` calls in that time."""
+
+    async def wake(self, agency: str) -> None:
+        """Tell every replica, this one included, that there is mail for an agency."""
+
+    def subscribe(self, listener: Callable[[str], None]) -> None:
+        """Hear the agencies that are woken."""
+
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,1 @@
+"""Where facts become durable: one writer thread with group commit, and the tables behind the ports."""

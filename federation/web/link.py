@@ -1,0 +1,205 @@
+"""The gateway's end of the connectors' links: WebSockets that are authenticated, drained and asked.
+
+A connector proves by a signed answer to a nonce which library it speaks for; one library's key never opens another's
+mailbox. Deliveries follow the mailbox's numbers and wait for an acknowledgement of each; at most one link per library
+is in use, the newest.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from aiohttp import ClientError, WSMsgType, web
+
+from federation.gateway import Gateway
+from federation.ports import Delivery
+from schemas.frames import FRAME_BYTES_MAX, Frame, FrameKind, MalformedFrame, decode_frame
+from schemas.identifiers import AgencyId, Wire
+from schemas.messages import AnyMessage, Hello, MessageType
+from trust.envelope import open_envelope
+from trust.errors import TrustError
+
+log = logging.getLogger(__name__)
+
+HELLO_SECONDS_MAX = 10.0
+HEARTBEAT_SECONDS = 20.0
+BATCH = 32
+IN_FLIGHT_MAX = 8
+"""Messages of one library that are decided at the same time; its next frames wait in its own socket."""
+
+
+class LibraryUnreachable(Exception):
+    """The library has no link, or did not answer in time."""
+
+
+class Links:
+    """The libraries that are connected now."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._links: dict[str, _Link] = {}
+
+    def wake(self, agency: str) -> None:
+        """There is mail for a library; deliver it if it is connected here."""
+        link = self._links.get(agency)
+        if link is not None:
+            link.mail.set()
+
+    def connected(self) -> frozenset[str]:
+        """Return the libraries with a link."""
+        return frozenset(self._links)
+
+    async def ask(self, agency: AgencyId, kind: MessageType, body: Wire, seconds: float) -> AnyMessage:
+        """Ask a library a question and return its verified answer.
+
+        Raises:
+            LibraryUnreachable: no link, no answer in time, or an answer to something else.
+        """
+        link = self._links.get(agency)
+        if link is None:
+            raise LibraryUnreachable(f"{agency} is not connected")
+        question = self._gateway.question(kind, agency, body)
+        answer = await link.ask(question.envelope, seconds)
+        try:
+            verified = open_envelope(answer, self._gateway.directory(), now=self._gateway.clock(), me=self._gateway.me)
+        except TrustError as error:
+            raise LibraryUnreachable(f"{agency} answered with something that is refused: {error}") from error
+        if verified.signer != agency or verified.message.reply_to != question.hash:
+            raise LibraryUnreachable(f"{agency} answered another question")
+        return verified.message
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Handle one connector's connection from its challenge to its end."""
+        socket = web.WebSocketResponse(max_msg_size=FRAME_BYTES_MAX, heartbeat=HEARTBEAT_SECONDS)
+        await socket.prepare(request)
+        try:
+            agency, received = await self._admit(socket)
+        except (TrustError, MalformedFrame, TimeoutError, TypeError) as error:
+            log.warning("a link was not admitted: %s", error)
+            await socket.close(code=4403, message=b"not admitted")
+            return socket
+        link = _Link(socket, agency, received, self._gateway)
+        await self._replace(agency, link)
+        try:
+            await link.run()
+        finally:
+            if self._links.get(agency) is link:
+                del self._links[agency]
+        return socket
+
+    async def close(self) -> None:
+        """Close every link; connectors come back by themselves."""
+        for link in list(self._links.values()):
+            await link.socket.close()
+
+    async def _admit(self, socket: web.WebSocketResponse) -> tuple[AgencyId, int]:
+        nonce = secrets.token_hex(16)
+        await socket.send_str(Frame(kind=FrameKind.HELLO, nonce=nonce).encode())
+        frame = decode_frame(await socket.receive_str(timeout=HELLO_SECONDS_MAX))
+        gateway = self._gateway
+        verified = open_envelope((frame.envelope or "").encode(), gateway.directory(), now=gateway.clock(),
+                                 me=gateway.me)
+        body = verified.message.body
+        if not isinstance(body, Hello) or body.nonce != nonce:
+            raise MalformedFrame("the connection did not answer this gateway's challenge")
+        return verified.signer, body.received
+
+    async def _replace(self, agency: str, link: "_Link") -> None:
+        old = self._links.get(agency)
+        self._links[agency] = link
+        if old is not None:
+            await old.socket.close()
+
+
+class _Link:
+    """One connected library."""
+
+    def __init__(self, socket: web.WebSocketResponse, agency: AgencyId, received: int, gateway: Gateway) -> None:
+        self.socket = socket
+        self.mail = asyncio.Event()
+        self._agency = agency
+        self._received = received
+        self._gateway = gateway
+        self._numbers = 0
+        self._answers: dict[int, asyncio.Future[str]] = {}
+        self._acknowledged = asyncio.Event()
+        self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
+
+    async def run(self) -> None:
+        """Deliver and receive until the connection ends."""
+        sender = asyncio.create_task(self._deliver())
+        try:
+            async for received in self.socket:
+                if received.type is not WSMsgType.TEXT:
+                    break
+                await self._take(decode_frame(received.data))
+        except MalformedFrame as error:
+            log.warning("%s: %s", self._agency, error)
+        finally:
+            sender.cancel()
+            with suppress(asyncio.CancelledError, ConnectionError, ClientError):
+                await sender
+            for answer in self._answers.values():
+                answer.cancel()
+
+    async def ask(self, envelope: bytes, seconds: float) -> bytes:
+        """Send a question and return the answer's envelope."""
+        self._numbers += 1
+        number = self._numbers
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
+        try:
+            await self._send(Frame(kind=FrameKind.QUESTION, number=number, envelope=envelope.decode()))
+            return (await asyncio.wait_for(answer, seconds)).encode()
+        except (TimeoutError, ConnectionError, ClientError) as error:
+            raise LibraryUnreachable(f"{self._agency} did not answer within {seconds:g} s") from error
+        finally:
+            self._answers.pop(number, None)
+
+    async def _take(self, frame: Frame) -> None:
+        if frame.kind is FrameKind.MESSAGE:
+            await self._reply(frame, FrameKind.REPLY, self._gateway.receive)
+        elif frame.kind is FrameKind.QUESTION:
+            await self._reply(frame, FrameKind.ANSWER, self._gateway.answer)
+        elif frame.kind is FrameKind.ANSWER:
+            answer = self._answers.get(frame.number)
+            if answer is not None and not answer.done():
+                answer.set_result(frame.envelope or "")
+        elif frame.kind is FrameKind.RECEIVED:
+            self._received = max(self._received, frame.number)
+            self._acknowledged.set()
+        else:
+            raise MalformedFrame(f"a connector does not send frames of kind {frame.kind}")
+
+    async def _reply(self, frame: Frame, kind: FrameKind, decide: Callable[[bytes], Awaitable[bytes]]) -> None:
+        answer = await decide((frame.envelope or "").encode())
+        await self._send(Frame(kind=kind, number=frame.number, envelope=answer.decode()))
+
+    async def _send(self, frame: Frame) -> None:
+        await self.socket.send_str(frame.encode())
+
+    async def _deliver(self) -> None:
+        """Send what the mailbox holds behind the last acknowledged number, batch by batch."""
+        sent = self._received
+        while True:
+            self.mail.clear()
+            entries = await self._gateway.mail(self._agency, self._received, sent, BATCH)
+            for entry in entries:
+                await self._send(_delivery(entry))
+                sent = entry.number
+            if entries:
+                await self._wait_for(sent)
+            else:
+                await self.mail.wait()
+
+    async def _wait_for(self, number: int) -> None:
+        while self._received < number:
+            self._acknowledged.clear()
+            await self._acknowledged.wait()
+
+
+def _delivery(entry: Delivery) -> Frame:
+    return Frame(kind=FrameKind.DELIVER, number=entry.number, envelope=entry.envelope.decode(),
+                 accepted=entry.accepted.decode() or None)

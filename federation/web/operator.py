@@ -1,0 +1,164 @@
+"""The operator's JSON interface on a 0600 Unix socket: status, loans, closing a window, evidence.
+
+Only ``serve`` opens the database; every other command of ``delta-gateway`` talks to the running gateway through here.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from federation.gateway import Gateway, Road
+from federation.loans.reaction import Reply
+from federation.ports import Unit
+from federation.settlement.audit import audit
+from federation.settlement.closing import Closing, close
+from federation.settlement.window import IndexAlreadyClosed
+from federation.web.api import GATEWAY, LINKS, problem, problems, shown_loan
+from federation.web.link import Links
+from federation.web.readers import ReaderProblem
+from schemas.loan import Loan
+from schemas.messages import MessageType
+from schemas.problems import ProblemCode
+from trust.bundle import write_bundle
+from trust.checkpoint import Checkpoint, sign_checkpoint
+
+
+def build_operator(gateway: Gateway, links: Links) -> web.Application:
+    """Return the operator's interface of a running gateway."""
+    app = web.Application(middlewares=[problems])
+    app[GATEWAY], app[LINKS] = gateway, links
+    app.add_routes([
+        web.get("/status", _status),
+        web.get("/loans", _loans),
+        web.get("/loans/{conv}", _loan),
+        web.get("/mailboxes", _mailboxes),
+        web.post("/windows", _close_window),
+        web.post("/checkpoints", _checkpoint),
+        web.get("/evidence/{conv}", _evidence),
+        web.get("/audit", _audit),
+    ])
+    return app
+
+
+@asynccontextmanager
+async def serve_operator(gateway: Gateway, links: Links, socket: Path) -> AsyncIterator[None]:
+    """Serve the operator's interface on its socket until left."""
+    runner = web.AppRunner(build_operator(gateway, links), access_log=None)
+    await runner.setup()
+    socket.unlink(missing_ok=True)
+    await web.UnixSite(runner, str(socket)).start()
+    socket.chmod(0o600)
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+        socket.unlink(missing_ok=True)
+
+
+async def make_checkpoint(gateway: Gateway) -> Checkpoint:
+    """Sign the log as it stands, unless it already is."""
+    def work(unit: Unit) -> Checkpoint:
+        size, root = unit.log.extend_tree()
+        checkpoint = Checkpoint(gateway.me, size, root)
+        unit.log.put_checkpoint(size, sign_checkpoint(checkpoint, gateway.key))
+        return checkpoint
+
+    return await gateway.store.run(work)
+
+
+async def close_window(gateway: Gateway) -> Closing:
+    """Close the settlement window at the log's end and send every library its statement, in one transaction."""
+    def work(road: Road) -> Closing:
+        closing = close(road.unit.accounts, gateway.directory(), road.unit.log.size() - 1)
+        for agency, proposal in closing.proposals.items():
+            road.say(Reply(MessageType.STATEMENT_PROPOSAL, agency, proposal, None), None)
+        return closing
+
+    return await gateway.act(work)
+
+
+def _counts(unit: Unit) -> dict[str, Any]:
+    loans = [loan for loan, _ in unit.loans.all()]
+    kinds = unit.messages.count_by_type()
+    accounts = list(unit.accounts.stored_accounts())
+    return {
+        "log": unit.log.size(),
+        "loans": dict(Counter(str(loan.outcome or "open") for loan in loans)),
+        "messages": kinds,
+        "ledger": {"transfers": sum(1 for _ in unit.accounts.rows()),
+                   "debits": sum(account.debits_posted for account in accounts),
+                   "credits": sum(account.credits_posted for account in accounts),
+                   "pending": sum(account.debits_pending for account in accounts)},
+    }
+
+
+async def _status(request: web.Request) -> web.Response:
+    gateway = request.app[GATEWAY]
+    status = await gateway.store.run(_counts)
+    return web.json_response({"gateway": gateway.me, "directory": gateway.directory().version,
+                              "connected": sorted(request.app[LINKS].connected()), **status})
+
+
+def _shown(loan: Loan, changed: str) -> dict[str, Any]:
+    return {**shown_loan(loan), "home": loan.home, "holder": loan.holder, "barcode": loan.barcode,
+            "confirmed": loan.confirmed is not None, "position": loan.position, "changed": changed}
+
+
+async def _loans(request: web.Request) -> web.Response:
+    loans = await request.app[GATEWAY].store.run(lambda unit: unit.loans.all())
+    return web.json_response([_shown(loan, changed) for loan, changed in loans])
+
+
+async def _loan(request: web.Request) -> web.Response:
+    conv = request.match_info["conv"]
+    loan = await request.app[GATEWAY].store.run(lambda unit: unit.loans.get(conv))
+    if loan is None:
+        return problem(ProblemCode.NOT_FOUND, f"no loan {conv}")
+    return web.json_response(_shown(loan, ""))
+
+
+async def _mailboxes(request: web.Request) -> web.Response:
+    """Return the number of the last entry of each mailbox: what a connector has received when it is up to date."""
+    return web.json_response(await request.app[GATEWAY].store.run(lambda unit: unit.mailboxes.ends()))
+
+
+async def _close_window(request: web.Request) -> web.Response:
+    try:
+        closing = await close_window(request.app[GATEWAY])
+    except IndexAlreadyClosed as error:
+        return problem(ProblemCode.OUT_OF_TURN, str(error))
+    settlement = closing.settlement
+    return web.json_response({
+        "window": asdict(settlement.window), "positions": settlement.positions,
+        "payments": [asdict(payment) for payment in settlement.payments],
+        "statements": {agency: proposal.model_dump(mode="json") for agency, proposal in closing.proposals.items()},
+    })
+
+
+async def _checkpoint(request: web.Request) -> web.Response:
+    checkpoint = await make_checkpoint(request.app[GATEWAY])
+    return web.json_response({"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()})
+
+
+async def _evidence(request: web.Request) -> web.Response:
+    gateway, conv = request.app[GATEWAY], request.match_info["conv"]
+    await make_checkpoint(gateway)
+
+    def work(unit: Unit) -> bytes:
+        loan, signed = unit.loans.get(conv), unit.log.last_checkpoint()
+        if loan is None or signed is None:
+            raise ReaderProblem(ProblemCode.NOT_FOUND, f"no loan {conv} in the log")
+        size, note = signed
+        return write_bundle(loan.conv, unit.log.entries(conv, size), note, gateway.directory())
+
+    return web.Response(body=await gateway.store.run(work), content_type="application/zip")
+
+
+async def _audit(request: web.Request) -> web.Response:
+    findings = await request.app[GATEWAY].store.run(lambda unit: audit(unit.accounts))
+    return web.json_response([asdict(finding) for finding in findings])

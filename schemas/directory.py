@@ -1,0 +1,149 @@
+"""The signed directory: who is a member, in which role, with which keys; and the tariff and policies beside it.
+
+These are the documents the alliance's editors sign (TUF targets ``directory.json``, ``tariff.json`` and
+``policies.json``). Their rules of acceptance live in ``trust.directory``.
+"""
+
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from schemas.identifiers import AgencyId, Fen, KeyId, ShortText, Timestamp, Wire
+
+
+class KeyPurpose(StrEnum):
+    """What a key may be used for; one key never serves both."""
+
+    SIGN = "sign"
+    SEAL = "seal"
+
+
+class KeyScheme(StrEnum):
+    """The algorithm, fixed by the key record and never by a message."""
+
+    ED25519 = "ed25519"
+    ECDH_ES_P256 = "ecdh-es-p256"
+
+
+class KeyStatus(StrEnum):
+    """The life of a key. Records are never deleted, so old signatures stay verifiable."""
+
+    ACTIVE = "active"
+    RETIRED = "retired"
+    REVOKED = "revoked"
+
+
+class PublicKeyRecord(Wire):
+    """One public key: base64 of the raw Ed25519 key, or of the uncompressed P-256 point.
+
+    ``use_from``/``sign_until`` bound when it may sign, ``verify_until`` when its signatures stop counting.
+    ``invalid_from`` is the log index from which a compromised key's messages are void.
+    """
+
+    key_id: KeyId
+    purpose: KeyPurpose
+    scheme: KeyScheme
+    public: Annotated[str, Field(max_length=200)]
+    use_from: Timestamp
+    sign_until: Timestamp
+    verify_until: Timestamp
+    status: KeyStatus = KeyStatus.ACTIVE
+    reason: ShortText = ""
+    invalid_from: int | None = None
+
+
+class Role(StrEnum):
+    """What an agency may do in the alliance."""
+
+    LIBRARY = "library"
+    GATEWAY = "gateway"
+    COURIER = "courier"
+    FUND = "fund"
+
+
+class Agency(Wire):
+    """A member as everybody sees it."""
+
+    agency: AgencyId
+    role: Role
+    name_zh: ShortText
+    name_en: ShortText
+    city_zh: ShortText = ""
+    city_en: ShortText = ""
+    province: ShortText = ""
+    latitude_microdegrees: int = 0
+    longitude_microdegrees: int = 0
+    net_debit_cap_fen: Fen = 0
+    pickup_points: tuple[ShortText, ...] = ()
+    keys: tuple[PublicKeyRecord, ...] = ()
+
+
+class Directory(Wire):
+    """All members, with every key they ever had."""
+
+    alliance: ShortText
+    agencies: tuple[Agency, ...]
+
+    @cached_property
+    def by_id(self) -> dict[str, Agency]:
+        """Agencies by their id."""
+        return {agency.agency: agency for agency in self.agencies}
+
+    @cached_property
+    def keys(self) -> dict[str, tuple[Agency, PublicKeyRecord]]:
+        """Every key with the agency that holds it, by key id."""
+        return {key.key_id: (agency, key) for agency in self.agencies for key in agency.keys}
+
+    @cached_property
+    def gateway(self) -> Agency:
+        """The one agency in the role of the gateway."""
+        return next(agency for agency in self.agencies if agency.role is Role.GATEWAY)
+
+    def libraries(self) -> tuple[Agency, ...]:
+        """The member libraries, in directory order."""
+        return tuple(agency for agency in self.agencies if agency.role is Role.LIBRARY)
+
+
+class Tariff(Wire):
+    """What a loan costs the home library. Signed by the editors, so that no hub can change a price."""
+
+    loan_fee_fen: Fen
+    carriage_out_fen: Fen
+    carriage_back_fen: Fen
+    third_return_fen: Fen
+    default_price_fen: Fen
+    fund: AgencyId
+    courier: AgencyId
+
+
+class CreditTier(Wire):
+    """How far the home library vouches for one class of reader."""
+
+    items_max: Annotated[int, Field(ge=0, le=1000)]
+    value_max_fen: Fen
+
+
+class Policies(Wire):
+    """Limits and times every member has agreed to."""
+
+    tiers: dict[str, CreditTier]
+    default_tier: str
+    loan_days: int
+    renew_days: int
+    renewals_max: int
+    answer_hours: int
+    voucher_days: int
+    rota_max: int
+
+    @model_validator(mode="after")
+    def _default_is_a_tier(self) -> Self:
+        if self.default_tier not in self.tiers:
+            raise ValueError("default_tier is not one of the tiers")
+        return self
+
+    def tier(self, patron_type: str) -> tuple[str, CreditTier]:
+        """Return the tier a patron type falls into, with its name."""
+        name = patron_type if patron_type in self.tiers else self.default_tier
+        return name, self.tiers[name]

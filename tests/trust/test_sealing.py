@@ -1,0 +1,106 @@
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from joserfc import jws
+from joserfc.jwk import ECKey, OctKey
+
+from tests.trust.samples import random_bytes, sealing_key
+from trust.errors import SealRefused
+from trust.sealing import SEALED_CHARACTERS_MAX, Secret, SessionKey, open_sealed, seal_to, to_jwk, verify_session_jws
+
+KEY = sealing_key("home")
+JWK = to_jwk(KEY.private.public_key())
+SESSION = SessionKey.generate(random_bytes("session"))
+SEALED = seal_to(JWK, b"card and PIN")
+SIGNED = SESSION.sign(b'{"conv":"loan-0001"}')
+
+
+def test_only_the_holder_of_the_key_opens_what_was_sealed():
+    assert open_sealed(KEY, SEALED) == b"card and PIN"
+    with pytest.raises(SealRefused):
+        open_sealed(sealing_key("other"), SEALED)
+
+
+def test_the_text_has_the_form_that_webcrypto_and_jose_share():
+    header = json.loads(urlsafe_b64decode(SEALED.split(".")[0] + "=="))
+    assert (header["alg"], header["enc"], header["epk"]["crv"]) == ("ECDH-ES", "A256GCM", "P-256")
+    assert set(JWK) == {"kty", "crv", "x", "y"}
+
+
+def with_header(token, header):
+    encoded = urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    return ".".join([encoded, *token.split(".")[1:]])
+
+
+@pytest.mark.parametrize("sealed", [
+    "", "....", "a.b.c.d.e", SEALED[:-4], "é" * 9, "x" * (SEALED_CHARACTERS_MAX + 1),
+    with_header(SEALED, {"alg": "dir", "enc": "A256GCM"}),
+    with_header(SEALED, {"alg": "ECDH-ES", "enc": "A128CBC-HS256"}),
+    with_header(SEALED, {"alg": "ECDH-ES", "enc": "A256GCM"}),
+    with_header(SEALED, {"alg": "ECDH-ES", "enc": "A256GCM", "epk": 3}),
+    with_header(SEALED, {"alg": "ECDH-ES", "enc": "A256GCM", "epk": {**JWK, "x": "AA"}}),
+    with_header(SEALED, {"alg": ["ECDH-ES"], "enc": {}}),
+    with_header(SEALED, 7),
+])
+def test_every_other_text_is_refused(sealed):
+    with pytest.raises(SealRefused):
+        open_sealed(KEY, sealed)
+
+
+@pytest.mark.parametrize("jwk", [
+    {}, {**JWK, "crv": "P-384"}, {**JWK, "kty": "oct"}, {**JWK, "x": "AAAA"}, {**JWK, "y": "!"}])
+def test_only_p256_keys_are_sealed_to(jwk):
+    with pytest.raises(SealRefused):
+        seal_to(jwk, b"x")
+
+
+def test_a_text_too_long_to_be_opened_is_not_sealed():
+    with pytest.raises(SealRefused):
+        seal_to(JWK, bytes(SEALED_CHARACTERS_MAX))
+
+
+def test_the_session_signs_and_the_home_library_verifies():
+    assert verify_session_jws(SIGNED, SESSION.public_jwk) == b'{"conv":"loan-0001"}'
+
+
+OTHER = ECKey.import_key(generate_private_key(SECP256R1()))
+
+
+@pytest.mark.parametrize("signed", [
+    "", "..", SIGNED[:-4], SIGNED.replace(".", "."[:0], 1), with_header(SIGNED, {"alg": "none"}),
+    with_header(SIGNED, {"alg": "HS256"}), with_header(SIGNED, {"alg": "ES256", "crit": ["x"], "x": 1}),
+    with_header(SIGNED, {"alg": 5}), with_header(SIGNED, []), "x" * (SEALED_CHARACTERS_MAX + 1),
+    jws.serialize_compact({"alg": "ES256"}, b"x", OTHER),
+    jws.serialize_compact({"alg": "HS256"}, b"x", OctKey.import_key("0" * 32)),
+    with_header(SIGNED, {"alg": "ES256", "b64": False, "crit": ["b64"]}),
+])
+def test_nobody_else_and_no_other_algorithm_can_sign_for_the_reader(signed):
+    with pytest.raises(SealRefused):
+        verify_session_jws(signed, SESSION.public_jwk)
+
+
+@settings(max_examples=150)
+@given(st.text(max_size=40) | st.tuples(st.integers(0, 300), st.integers(0, 5), st.text("Ab._-{", max_size=5)).map(
+    lambda cut: SEALED[:cut[0]] + cut[2] + SEALED[cut[0] + cut[1]:]), st.recursive(
+    st.none() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(
+        st.sampled_from(["alg", "enc", "epk", "crv", "x", "y", "kty", "zip", "crit", "apu"]), inner, max_size=5)))
+def test_garbage_is_refused_by_name(text, header):
+    for sealed in (text, with_header(SEALED, header)):
+        with suppress(SealRefused):
+            assert open_sealed(KEY, sealed) == b"card and PIN"
+        with pytest.raises(SealRefused):
+            verify_session_jws(sealed, SESSION.public_jwk)
+
+
+def test_secrets_are_dots_wherever_they_are_printed():
+    pin = Secret("4711")
+    assert f"{pin} {pin!r} {[pin]}" == "••• ••• [•••]"
+    assert pin.reveal() == "4711"
+    assert pin == Secret("4711") != Secret("4712")
+    assert repr(SESSION) == "SessionKey(•••)"
+    assert len({pin, Secret("4711")}) == 1
