@@ -26,7 +26,7 @@ from schemas.problems import ProblemCode
 from schemas.tariff import transfers_for
 from trust.directory import TrustedDirectory
 from trust.envelope import Sealed, Verified, open_envelope, seal
-from trust.errors import TrustError
+from trust.errors import Replayed, TrustError
 from trust.keys import SigningKey
 from trust.stream import follow, next_position
 
@@ -55,14 +55,18 @@ class Gateway:
     clock: Clock
     wake: Callable[[str], None]
 
-    async def receive(self, raw: bytes) -> bytes:
-        """Take over a message and return the signed Accepted, or the signed Refusal, as an envelope."""
+    async def receive(self, raw: bytes, link: AgencyId | None = None) -> bytes:
+        """Take over a message and return the signed Accepted, or the signed Refusal, as an envelope.
+
+        ``link`` is the library whose authenticated link carries it: only the sender itself may ask again for the
+        answer to the same bytes. From anybody else they are a replay.
+        """
         now = self.clock()
         try:
             verified = open_envelope(raw, self.directory(), now=now, me=None)
         except TrustError as error:
             return self._refuse_bytes(error, now)
-        answer, listeners = await self.store.run(lambda unit: self._decide(unit, verified, now))
+        answer, listeners = await self.store.run(lambda unit: self._decide(unit, verified, now, link))
         for agency in listeners:
             self.wake(agency)
         return answer
@@ -112,12 +116,15 @@ class Gateway:
         return {"type": kind, "src": self.me, "dst": dst, "created": now, "expires": now + life,
                 "dir": directory.reference}
 
-    def _decide(self, unit: Unit, verified: Verified[AnyMessage], now: datetime) -> tuple[bytes, set[str]]:
-        known = unit.messages.get(verified.hash)
-        if known is not None:
-            return known.accepted, set()
+    def _decide(self, unit: Unit, verified: Verified[AnyMessage], now: datetime, link: AgencyId | None
+                ) -> tuple[bytes, set[str]]:
         road = Road(self, unit, now)
-        return road.walk(verified), road.listeners
+        known = unit.messages.get(verified.hash)
+        if known is None:
+            return road.walk(verified), road.listeners
+        if link == verified.signer:
+            return known.accepted, set()
+        return self._refuse_bytes(Replayed("the gateway has this message already"), now), set()
 
     def _refuse_bytes(self, error: TrustError, now: datetime) -> bytes:
         """Refuse what is not even a verified message; nothing of it is kept."""

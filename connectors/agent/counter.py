@@ -1,5 +1,6 @@
 """What staff do at the counter: one scan box, the pull list, and the few things that need a person's word."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -34,17 +35,17 @@ class Counter:
     journal: Journal
     link: GatewayLink
 
-    async def scan(self, scan: Scan) -> tuple[Step, Loan]:
-        """Do the next right thing with a copy that lies on the desk.
+    async def scan(self, scan: Scan, conv: str | None = None) -> tuple[Step, Loan]:
+        """Do the next right thing with a copy that lies on the desk; ``conv`` is the staff's choice among several.
 
         Raises:
             NothingToDo, SeveralLoans: for staff to decide.
             GatewayUnreachable: a foreign copy, and the gateway cannot be asked whose loan it is.
         """
-        loan = await self._loan_at_hand(scan.barcode)
+        loan = await self._loan_at_hand(scan.barcode, conv)
         step = next_step(loan, self.office.me)
-        moved = await self.office.decide(loan.conv, lambda _desk, now: effects_of(next_step(now, self.office.me), now,
-                                                                                 scan))
+        me = self.office.me
+        moved = await self.office.decide(loan.conv, lambda _desk, now: effects_of(next_step(now, me), now, scan, me))
         return step, moved
 
     async def not_on_shelf(self, conv: str) -> Loan:
@@ -74,16 +75,19 @@ class Counter:
         if loan.status is not status or loan.supplier != self.office.me:
             raise NothingToDo(f"loan {loan.conv} is {loan.status}; this needs a loan of our own copy that is {status}")
 
-    async def _loan_at_hand(self, barcode: str) -> Loan:
+    async def _loan_at_hand(self, barcode: str, conv: str | None) -> Loan:
         known = await self.journal.run(lambda unit: unit.loans_with(barcode))
-        fitting = [loan for loan in known if self._fits(loan)]
+        fitting = self._fitting(known, conv)
         if not fitting:
-            fitting = await self._ask_for_loan(barcode)
+            fitting = self._fitting(await self._ask_for_loan(barcode), conv)
         if not fitting:
             raise NothingToDo(f"no open loan of a copy {barcode} that this library can move on")
         if len(fitting) > 1:
             raise SeveralLoans(f"{len(fitting)} open loans fit barcode {barcode}: look at the owner's label")
         return fitting[0]
+
+    def _fitting(self, loans: Iterable[Loan], conv: str | None) -> list[Loan]:
+        return [loan for loan in loans if conv in (None, loan.conv) and self._fits(loan)]
 
     def _fits(self, loan: Loan) -> bool:
         try:

@@ -56,8 +56,8 @@ def next_step(loan: Loan, me: AgencyId) -> Step:
                       "to do with it now")
 
 
-def effects_of(step: Step, loan: Loan, scan: Scan) -> tuple[Effect, ...]:
-    """Return what the step says on the wire and does in the ILS."""
+def effects_of(step: Step, loan: Loan, scan: Scan, me: AgencyId) -> tuple[Effect, ...]:
+    """Return what the step says on the wire and does in the ILS. A supplier's own receipt goes to the home library."""
     assert loan.supplier is not None
     if step is Step.DISPATCH:
         return (Do(Verb.CHECK_OUT, argument={"barcode": scan.barcode}),)
@@ -65,8 +65,9 @@ def effects_of(step: Step, loan: Loan, scan: Scan) -> tuple[Effect, ...]:
         return (_tell(loan, Action.SHIPPED_RETURN),)
     body = CustodyReceipt.model_validate({"barcode": scan.barcode, "holder": _TAKES[step], "place": scan.place,
                                           "condition": scan.condition, "happened_at": scan.at})
-    dst = loan.home if step is Step.COME_HOME else loan.supplier
-    receipt = Say(MessageType.CUSTODY_RECEIPT, dst, body, loan.last)
+    if me == loan.supplier:
+        return (Say(MessageType.CUSTODY_RECEIPT, loan.home, body, loan.last),)
+    receipt = Say(MessageType.CUSTODY_RECEIPT, loan.supplier, body, loan.last)
     return (receipt, _tell(loan, Action.RECEIVED)) if step is Step.ARRIVED else (receipt,)
 
 

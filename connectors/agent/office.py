@@ -196,12 +196,18 @@ class _Entry:
                          office.token_key)
 
     def take_in(self, verified: Verified[AnyMessage], index: int | None, number: int) -> None:
-        """Judge, keep, fold, react, confirm; a message that is known already is only acknowledged."""
+        """Judge, keep, fold, react, confirm.
+
+        An entry that comes again under its own number is only acknowledged, as after a broken link. A known message
+        under a new number is a replay: no honest hub does that.
+        """
         unit = self._unit
-        if not unit.has_message(verified.hash):
-            self._take_in_new(verified, index)
-        if number > int(unit.fact("received", "0")):
-            unit.set_fact("received", str(number))
+        if number <= int(unit.fact("received", "0")):
+            return
+        if unit.has_message(verified.hash):
+            raise Refused(ProblemCode.REPLAYED, f"message {verified.hash[:12]} was taken in before")
+        self._take_in_new(verified, index)
+        unit.set_fact("received", str(number))
 
     def _take_in_new(self, verified: Verified[AnyMessage], index: int | None) -> None:
         message, unit = verified.message, self._unit

@@ -17,7 +17,7 @@ from connectors.agent.custody import NothingToDo, Scan
 from connectors.agent.link import GatewayUnreachable
 from connectors.agent.office import Refused
 from connectors.agent.tables import Unit
-from schemas.identifiers import ItemBarcode, ShortText, Wire
+from schemas.identifiers import ConversationId, ItemBarcode, ShortText, Wire
 from schemas.lending import Condition
 from schemas.loan import Loan
 from schemas.problems import PROBLEMS
@@ -28,9 +28,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ScanRequest(Wire):
-    """What the scan box sends."""
+    """What the scan box sends; ``loan`` only where staff had to choose among several."""
 
     barcode: ItemBarcode
+    loan: ConversationId | None = None
     condition: Condition = Condition.GOOD
     place: ShortText = ""
 
@@ -125,7 +126,7 @@ async def _scan(request: web.Request) -> web.Response:
     connector = request.app[CONNECTOR]
     asked = ScanRequest.model_validate_json(await request.read())
     scan = Scan(asked.barcode, asked.condition, asked.place, connector.office.clock())
-    step, loan = await connector.counter.scan(scan)
+    step, loan = await connector.counter.scan(scan, asked.loan)
     return web.json_response({"step": step, "loan": _shown(loan)})
 
 

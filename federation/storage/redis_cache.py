@@ -250,9 +250,9 @@ def _client_of(url: str, timeout_seconds: float) -> Redis:
             raise ValueError("the password was cut short by one of its / ? #")
         client = Redis.from_url(
             url, decode_responses=True, encoding_errors="replace", retry=Retry(NoBackoff(), 0),
-            socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds,
-            # RESP2: with RESP3 redis-py 8 does not check a pooled connection for unread answers.
-            protocol=2)
+            # A socket timeout would send by asyncio.wait_for, which can swallow a cancellation before Python 3.12;
+            # _ask has the deadline. With RESP3, redis-py 8 does not look for unread answers on a pooled connection.
+            socket_timeout=None, socket_connect_timeout=timeout_seconds, protocol=2)
         # Options in the address that no connection knows would otherwise show only at the first connect.
         client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
     except (ValueError, TypeError, RedisError):

@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from aiohttp import ClientError, WSMsgType, web
 
@@ -160,7 +161,7 @@ class _Link:
 
     async def _take(self, frame: Frame) -> None:
         if frame.kind is FrameKind.MESSAGE:
-            await self._reply(frame, FrameKind.REPLY, self._gateway.receive)
+            await self._reply(frame, FrameKind.REPLY, partial(self._gateway.receive, link=self._agency))
         elif frame.kind is FrameKind.QUESTION:
             await self._reply(frame, FrameKind.ANSWER, self._gateway.answer)
         elif frame.kind is FrameKind.ANSWER:

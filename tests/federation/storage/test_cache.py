@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import count
 
 import pytest
@@ -77,7 +78,10 @@ async def slow_proxy(port: int, delay_seconds: float) -> AsyncIterator[int]:
                 await writer.drain()
         writer.close()
 
+    serving = []
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
 
@@ -86,6 +90,7 @@ async def slow_proxy(port: int, delay_seconds: float) -> AsyncIterator[int]:
         yield listening.sockets[0].getsockname()[1]
     finally:
         listening.close()
+        await asyncio.gather(*serving)
 
 
 def free_port() -> int:
@@ -335,8 +340,9 @@ class TestCancellation:
                     replica(f"redis://127.0.0.1:{port}", timeout_seconds=5) as cache):
             await cache.put("foo", "foo", 60)
             await cache.put("bar", "bar", 60)
-            for command in (cache.get("foo"), cache.allow("foo", 5, 60), cache.put("foo", "foo", 60)):
-                task = asyncio.create_task(command)
+            for command in (partial(cache.get, "foo"), partial(cache.allow, "foo", 5, 60),
+                            partial(cache.put, "foo", "foo", 60)):
+                task = asyncio.create_task(command())
                 await asyncio.sleep(cancel_after_seconds)
                 assert task.cancel()
                 with pytest.raises(asyncio.CancelledError):
