@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -58,7 +59,7 @@ async def run_gateway(settings: Settings, *, clock: Callable[[], datetime] = sys
     """
     directory = load_folder(settings.directory, clock())
     key = SigningKey.load(settings.signing_key, _passphrase(settings.passphrase_file))
-    cache = _cache(settings, clock)
+    cache = await _cache(settings)
     database: Database[SqlUnit] = Database(settings.database, SqlUnit, DDL, probe)
     waking: set[asyncio.Task[None]] = set()
 
@@ -105,9 +106,13 @@ async def _checkpoints(gateway: Gateway, seconds: float) -> None:
         await make_checkpoint(gateway)
 
 
-def _cache(settings: Settings, clock: Callable[[], datetime]) -> Cache:
-    memory = MemoryCache(lambda: clock().timestamp())
-    return RedisCache(settings.redis, memory) if settings.redis else memory
+async def _cache(settings: Settings) -> Cache:
+    memory = MemoryCache(time.monotonic)
+    if settings.redis is None:
+        return memory
+    shared = RedisCache(settings.redis, memory)
+    await shared.start()
+    return shared
 
 
 def _passphrase(path: Path) -> bytes:

@@ -20,6 +20,8 @@ from trust.stream import StreamHead
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
+Listener = Callable[[str], None]
+"""Hears the name of the agency that has something waiting; returns at once. A name unknown to it is no error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,25 +198,33 @@ class Store(Protocol):
 
 
 class Cache(Protocol):
-    """What may be lost at any time without harm: sessions, availability, rate limits, wake-ups."""
+    """Forgetful storage shared by the gateway's replicas. No call raises because a server is away."""
 
     async def get(self, name: str) -> str | None:
-        """Return what is kept under a name, until it expires."""
+        """Return the value kept under ``name``; ``None`` when it has expired, was forgotten or was lost."""
 
     async def put(self, name: str, value: str, seconds: float) -> None:
-        """Keep a short text for a while."""
+        """Keep a short text for at most ``seconds``, in place of what was there."""
 
     async def forget(self, name: str) -> None:
-        """Keep it no longer."""
+        """Drop what is kept under ``name``, such as the session of a reader who signs out."""
 
     async def allow(self, name: str, limit: int, seconds: float) -> bool:
-        """Count a call; say whether it is within ``limit`` calls in that time."""
+        """Count a call and return whether it is among the first ``limit`` of its window.
+
+        A window opens with its first call and lasts ``seconds``; refused calls do not prolong it. Two windows may
+        touch, so ``2 * limit`` calls can pass within ``seconds`` across their border.
+        """
 
     async def wake(self, agency: str) -> None:
-        """Tell every replica, this one included, that there is mail for an agency."""
+        """Tell every replica, this one included, that something waits for ``agency``.
 
-    def subscribe(self, listener: Callable[[str], None]) -> None:
-        """Hear the agencies that are woken."""
+        This process hears it once, before the call returns. The others hear it soon, or not at all while
+        they are cut off from the server: whoever listens also looks into the database every now and then.
+        """
+
+    def subscribe(self, listener: Listener) -> None:
+        """Have ``listener`` called for each wake-up, until the cache is closed."""
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections, values and listeners."""

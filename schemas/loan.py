@@ -75,6 +75,7 @@ class Loan:
     price_fen: int = 0
     due_date: date | None = None
     renewals: int = 0
+    renewing: bool = False
     last: MessageHash | None = None
 
 
@@ -232,7 +233,16 @@ def _return_shipped(loan: Loan, message: AnyMessage, _hash: MessageHash) -> Loan
 
 def _renewed(loan: Loan, message: AnyMessage, _hash: MessageHash) -> Loan:
     assert isinstance(message.body, SupplyingAgencyMessage)
-    return replace(loan, due_date=message.body.due_date or loan.due_date, renewals=loan.renewals + 1)
+    return replace(loan, due_date=message.body.due_date or loan.due_date, renewals=loan.renewals + 1,
+                   renewing=False)
+
+
+def _renew_asked(loan: Loan, _message: AnyMessage, _hash: MessageHash) -> Loan:
+    return replace(loan, renewing=True)
+
+
+def _renew_refused(loan: Loan, _message: AnyMessage, _hash: MessageHash) -> Loan:
+    return replace(loan, renewing=False)
 
 
 def _cancelled(loan: Loan, _message: AnyMessage, hash_: MessageHash) -> Loan:
@@ -260,7 +270,9 @@ _FOLDS: Mapping[Event, Callable[[Loan, AnyMessage, MessageHash], Loan]] = Mappin
     E.SHIPPED: _shipped,
     E.CUSTODY_TAKEN: _custody_taken,
     E.RETURN_SHIPPED: _return_shipped,
+    E.RENEW_ASKED: _renew_asked,
     E.RENEWED: _renewed,
+    E.RENEW_REFUSED: _renew_refused,
     E.CANCEL_ASKED: _cancel_asked,
     E.CANCEL_AGREED: _cancelled,
     E.COMPLETED: _completed,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from connectors.agent import supplying
 from connectors.agent.account import remember_beginning
 from connectors.agent.custody import NothingToDo, Scan, Step, effects_of, next_step
-from connectors.agent.effects import Effect
+from connectors.agent.effects import Effect, Verb
 from connectors.agent.home import Desk
 from connectors.agent.journal import Journal
 from connectors.agent.link import GatewayLink
@@ -35,18 +35,28 @@ class Counter:
     journal: Journal
     link: GatewayLink
 
-    async def scan(self, scan: Scan, conv: str | None = None) -> tuple[Step, Loan]:
-        """Do the next right thing with a copy that lies on the desk; ``conv`` is the staff's choice among several.
+    async def scan(self, scan: Scan, conv: str | None = None, only: Step | None = None) -> tuple[Step, Loan]:
+        """Do the next right thing with a copy that lies on the desk.
+
+        ``conv`` is the staff's choice among several loans, ``only`` the one step that may be done.
 
         Raises:
             NothingToDo, SeveralLoans: for staff to decide.
             GatewayUnreachable: a foreign copy, and the gateway cannot be asked whose loan it is.
         """
         loan = await self._loan_at_hand(scan.barcode, conv)
-        step = next_step(loan, self.office.me)
         me = self.office.me
-        moved = await self.office.decide(loan.conv, lambda _desk, now: effects_of(next_step(now, me), now, scan, me))
-        return step, moved
+        done: list[Step] = []
+
+        def rule(desk: Desk, now: Loan) -> tuple[Effect, ...]:
+            step = next_step(now, me)
+            if only not in (None, step) or desk.unit.has_task(now.conv, Verb.CHECK_OUT):
+                raise NothingToDo(f"loan {now.conv}: the next step would be to {step}, and not yet")
+            done.append(step)
+            return effects_of(step, now, scan, me)
+
+        moved = await self.office.decide(loan.conv, rule)
+        return done[0], moved
 
     async def not_on_shelf(self, conv: str) -> Loan:
         """Staff looked for a copy that was promised, and it is not there."""

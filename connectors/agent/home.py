@@ -208,7 +208,8 @@ def _cancel(desk: Desk, loan: Loan, slot: Slot) -> tuple[Effect, ...]:
 
 
 def _renew(desk: Desk, loan: Loan) -> tuple[Effect, ...]:
-    may_renew = loan.status is LoanStatus.LOANED and loan.renewals < desk.policies.renewals_max
+    may_renew = (loan.status is LoanStatus.LOANED and not loan.renewing
+                 and loan.renewals < desk.policies.renewals_max)
     return (_tell(loan, Action.RENEW, loan.last),) if may_renew else ()
 
 

@@ -86,13 +86,15 @@ def _held(_desk: Desk, loan: Loan, _do: Do, result: Result) -> tuple[Effect, ...
 def _let_go(_desk: Desk, loan: Loan, do: Do, _result: Result) -> tuple[Effect, ...]:
     if loan.status is LoanStatus.UNFILLED:
         return ()
-    if do == NOT_ON_SHELF:
+    if do.why == NOT_ON_SHELF.why:
         return (_say(loan, R.STATUS_CHANGE, S.UNFILLED, reason_unfilled=ReasonUnfilled.NOT_ON_SHELF),)
     return (_say(loan, R.CANCEL_RESPONSE, S.CANCELLED, answer=True),)
 
 
 def _checked_out(desk: Desk, loan: Loan, do: Do, result: Result) -> tuple[Effect, ...]:
     barcode = ItemBarcode(do.argument["barcode"])
+    if loan.status is not LoanStatus.WILL_SUPPLY:
+        return ()
     if not result.ok:
         return (_say(loan, R.STATUS_CHANGE, S.UNFILLED, reason_unfilled=ReasonUnfilled.POLICY_PROBLEM,
                      note=result.reason),)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from connectors.agent.app import Connector
 from connectors.agent.counter import SeveralLoans
-from connectors.agent.custody import NothingToDo, Scan
+from connectors.agent.custody import NothingToDo, Scan, Step
 from connectors.agent.link import GatewayUnreachable
 from connectors.agent.office import Refused
 from connectors.agent.tables import Unit
@@ -28,10 +28,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ScanRequest(Wire):
-    """What the scan box sends; ``loan`` only where staff had to choose among several."""
+    """What the scan box sends.
+
+    ``loan`` only where staff had to choose among several; ``step`` is what the page has offered: a second click, or
+    an answer that was lost, then never does the step after it.
+    """
 
     barcode: ItemBarcode
     loan: ConversationId | None = None
+    step: Step | None = None
     condition: Condition = Condition.GOOD
     place: ShortText = ""
 
@@ -126,7 +131,7 @@ async def _scan(request: web.Request) -> web.Response:
     connector = request.app[CONNECTOR]
     asked = ScanRequest.model_validate_json(await request.read())
     scan = Scan(asked.barcode, asked.condition, asked.place, connector.office.clock())
-    step, loan = await connector.counter.scan(scan, asked.loan)
+    step, loan = await connector.counter.scan(scan, asked.loan, asked.step)
     return web.json_response({"step": step, "loan": _shown(loan)})
 
 

@@ -117,7 +117,7 @@ async def _take(limit: asyncio.Semaphore, town: Town, loan: SampleLoan, step: "S
     async with limit:
         if loan.outcome is None:
             await step(town, loan, chance)
-            loan.state = await _state(town, loan)
+            await _until(town, loan, "can be looked up", lambda _state: True)
     return loan.title
 
 
@@ -141,13 +141,45 @@ async def _sign_in(town: Town, loan: SampleLoan) -> SignedInReader:
 
 async def _order(town: Town, loan: SampleLoan, random: Random) -> None:
     """Find a work that others can supply, order it, and wait for the home library and a supplier to agree."""
-    reader = await _sign_in(town, loan)
-    pickup = PickupPoint(agency=loan.pickup.agency_id, point=POINT)
     suppliers = 2 if loan.journey is Journey.SECOND_SUPPLIER else 1
-    proposal = await _find(town, reader, pickup, suppliers, random)
-    loan.conv, loan.title = proposal["conv"], proposal["bib"]["title"]
-    await reader.order(proposal)
+
+    async def attempt() -> bool | None:
+        if loan.conv and await _exists(town, loan):
+            return True
+        reader = await _sign_in(town, loan)
+        pickup = PickupPoint(agency=loan.pickup.agency_id, point=POINT)
+        proposal = await _find(town, reader, pickup, suppliers, random)
+        loan.conv, loan.title = proposal["conv"], proposal["bib"]["title"]
+        await reader.order(proposal)
+        return True
+
+    await town.until(f"loan {loan.number} is ordered", _bearing(attempt, *_PASSING))
     await _until(town, loan, "is promised or ends", _is_promised)
+
+
+async def _exists(town: Town, loan: SampleLoan) -> bool:
+    try:
+        await _state(town, loan)
+    except Refused:
+        return False
+    return True
+
+
+_PASSING = ("library_unreachable", "not_signed_in", "not_found", "too_many_requests")
+"""Refusals that pass when a process has come back; a lost session or proposal is begun anew."""
+
+
+def _bearing(attempt: Callable[[], Awaitable[Any]], *codes: str) -> Callable[[], Awaitable[Any]]:
+    """Return ``attempt`` so that these refusals mean: not yet."""
+    async def look() -> Any:
+        try:
+            return await attempt()
+        except Refused as refused:
+            if refused.code in codes:
+                return None
+            raise
+
+    return look
 
 
 async def _find(town: Town, reader: SignedInReader, pickup: PickupPoint, suppliers: int, random: Random
@@ -170,21 +202,19 @@ def _is_promised(state: Mapping[str, Any]) -> bool:
     return state["outcome"] is not None or (state["status"] == "WillSupply" and state["confirmed"])
 
 
-async def _scan(town: Town, loan: SampleLoan, library: Library, step: str) -> None:
-    """Scan the copy at a desk until the desk knows what to do with it: news may still be on its way there."""
-    async def look() -> str | None:
-        try:
-            answer = await town.desks[library.slug].ask("POST", "/scan", {
-                "barcode": loan.state["barcode"], "place": library.name_zh, "loan": loan.conv})
-        except Refused as refused:
-            if refused.code in ("nothing_to_do", "gateway_unreachable"):
-                return None
-            raise
-        return str(answer["step"])
+async def _scan(town: Town, loan: SampleLoan, library: Library, step: str, custody: str) -> None:
+    """Scan the copy until it is where it should be: news may still be on its way to the desk, or an answer lost."""
+    async def attempt() -> bool | None:
+        state = await _state(town, loan)
+        if state["custody"] == custody:
+            loan.state = state
+            return True
+        await town.desks[library.slug].ask("POST", "/scan", {
+            "barcode": state["barcode"], "place": library.name_zh, "loan": loan.conv, "step": step})
+        return None
 
-    taken = await town.until(f"loan {loan.number} ({loan.conv}): {library.slug} can {step}", look)
-    if taken != step:
-        raise AssertionError(f"loan {loan.number}: {library.slug} did {taken}, expected {step}")
+    await town.until(f"loan {loan.number} ({loan.conv}): {library.slug} can {step}",
+                     _bearing(attempt, "nothing_to_do", "gateway_unreachable"))
 
 
 def _supplier(town: Town, loan: SampleLoan) -> Library:
@@ -195,8 +225,7 @@ Step = Callable[[Town, SampleLoan, float], Awaitable[None]]
 
 
 async def _dispatch(town: Town, loan: SampleLoan, _chance: float) -> None:
-    await _scan(town, loan, _supplier(town, loan), "dispatch")
-    await _until(town, loan, "is sent", lambda state: state["custody"] == "in transit")
+    await _scan(town, loan, _supplier(town, loan), "dispatch", "in transit")
 
 
 async def _second_supplier(town: Town, loan: SampleLoan, chance: float) -> None:
@@ -214,35 +243,37 @@ async def _not_on_shelf(town: Town, loan: SampleLoan) -> None:
     position = loan.state["position"]
     supplier = _supplier(town, loan)
 
-    async def look() -> bool | None:
-        try:
+    async def attempt() -> bool | None:
+        if (await _state(town, loan))["position"] == position:
             await town.desks[supplier.slug].ask("POST", f"/loans/{loan.conv}/not-on-shelf")
-        except Refused as refused:
-            if refused.code == "nothing_to_do":
-                return None
-            raise
         return True
 
-    await town.until(f"loan {loan.number}: {supplier.slug} passes it on", look)
+    await town.until(f"loan {loan.number}: {supplier.slug} passes it on", _bearing(attempt, "nothing_to_do"))
     await _until(town, loan, "moves on", lambda state: _is_promised(state)
                  and (state["outcome"] or state["position"] > position))
 
 
 async def _cancel(town: Town, loan: SampleLoan, _chance: float) -> None:
-    reader = await _sign_in(town, loan)
-    await reader.amend(loan.conv, AmendmentAction.CANCEL, town.clock())
+    await _amend(town, loan, AmendmentAction.CANCEL)
     await _until(town, loan, "is cancelled", lambda state: state["outcome"])
 
 
+async def _amend(town: Town, loan: SampleLoan, action: AmendmentAction) -> None:
+    async def attempt() -> bool:
+        reader = await _sign_in(town, loan)
+        await reader.amend(loan.conv, action, town.clock())
+        return True
+
+    await town.until(f"loan {loan.number}: the reader asks to {action}", _bearing(attempt, *_PASSING))
+
+
 async def _arrive(town: Town, loan: SampleLoan, _chance: float) -> None:
-    await _scan(town, loan, loan.pickup, "arrived")
-    await _scan(town, loan, loan.pickup, "hand over")
-    await _until(town, loan, "is with the reader", lambda state: state["custody"] == "reader")
+    await _scan(town, loan, loan.pickup, "arrived", "pickup point")
+    await _scan(town, loan, loan.pickup, "hand over", "reader")
 
 
 async def _renew(town: Town, loan: SampleLoan, _chance: float) -> None:
-    reader = await _sign_in(town, loan)
-    await reader.amend(loan.conv, AmendmentAction.RENEW, town.clock())
+    await _amend(town, loan, AmendmentAction.RENEW)
     await _until(town, loan, "is renewed", lambda state: state["renewals"] == 1)
 
 
@@ -258,21 +289,25 @@ async def _return_elsewhere(town: Town, loan: SampleLoan, chance: float) -> None
 
 async def _hand_in(town: Town, loan: SampleLoan, library: Library) -> None:
     if library.agency_id == loan.state["supplier"]:
-        await _scan(town, loan, library, "come home")
+        await _scan(town, loan, library, "come home", "supplier")
         return
-    await _scan(town, loan, library, "take back")
-    await _scan(town, loan, library, "send back")
-    await _until(town, loan, "is on its way home", lambda state: state["custody"] == "in transit back")
+    await _scan(town, loan, library, "take back", "returned at")
+    await _scan(town, loan, library, "send back", "in transit back")
 
 
 async def _come_home(town: Town, loan: SampleLoan, _chance: float) -> None:
-    if loan.state["custody"] == "in transit back":
-        await _scan(town, loan, _supplier(town, loan), "come home")
+    await _scan(town, loan, _supplier(town, loan), "come home", "supplier")
     await _until(town, loan, "is completed", lambda state: state["outcome"])
 
 
 async def _lose(town: Town, loan: SampleLoan, _chance: float) -> None:
-    await town.desks[_supplier(town, loan).slug].ask("POST", f"/loans/{loan.conv}/lost", {})
+    async def attempt() -> bool | None:
+        if (await _state(town, loan))["outcome"]:
+            return True
+        await town.desks[_supplier(town, loan).slug].ask("POST", f"/loans/{loan.conv}/lost", {})
+        return None
+
+    await town.until(f"loan {loan.number} is declared lost", _bearing(attempt, "nothing_to_do"))
     await _until(town, loan, "is charged", lambda state: state["outcome"])
 
 

@@ -10,6 +10,7 @@ import asyncio
 import json
 import socket
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ class Town:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._stack = AsyncExitStack()
         self.desks: dict[str, JsonPeer] = {}
+        self.deaths: Counter[str] = Counter()
         self.portal: JsonPeer
         self.operator: JsonPeer
 
@@ -122,18 +124,23 @@ class Town:
         return self._processes[part.name].returncode is not None
 
     async def until(self, what: str, look: Callable[[], Awaitable[Any]], seconds: float = WAIT_SECONDS_MAX) -> Any:
-        """Return the first answer of ``look`` that is not ``None``.
+        """Return the first answer of ``look`` that is not ``None``; one that cannot be had just now is none.
 
         Raises:
             NotInTime: there was none.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        while (answer := await look()) is None:
+        while True:
+            try:
+                answer = await look()
+            except (ClientError, OSError):
+                answer = None
+            if answer is not None:
+                return answer
             if loop.time() > end:
                 raise NotInTime(f"{what}: not within {seconds:g} s")
             await asyncio.sleep(POLL_SECONDS)
-        return answer
 
     async def harvest(self, done: Callable[[], None] = lambda: None) -> int:
         """Let every library send its catalogue; return how many records were read."""
@@ -147,28 +154,43 @@ class Town:
 
     async def quiet(self) -> None:
         """Wait until nothing is on its way: no task, no waiting message, no undelivered mail, no open statement."""
-        async def look() -> bool | None:
+        async def look() -> dict[str, int] | None:
+            mail = await self._mailboxes()
             for library in self.libraries:
-                if not await self._is_quiet(library):
+                if not await self._is_quiet(library, mail):
                     return None
-            return True
+            return mail
 
-        first = await self._mailboxes()
+        mail = await self.until("the alliance comes to rest", look)
+        while (then := await self.until("the alliance comes to rest", look)) != mail:
+            mail = then
+
+    async def keep_alive(self) -> None:
+        """Start again, until cancelled, whatever part has died."""
         while True:
-            await self.until("the alliance comes to rest", look)
-            then = await self._mailboxes()
-            if then == first:
-                return
-            first = then
+            for part in self.parts:
+                if self.is_dead(part):
+                    self.deaths[part.name] += 1
+                    await self.start(part)
+                    await self.ready(part)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def restart(self, part: Part, kill: str | None = None) -> None:
+        """Stop a part in order and start it again."""
+        process = self._processes[part.name]
+        process.terminate()
+        await process.wait()
+        await self.start(part, kill)
+        await self.ready(part)
 
     async def pass_days(self, days: int) -> None:
         """Let the alliance's clock go forward."""
         self.clock.set(self.clock() + timedelta(days=days))
 
-    async def _is_quiet(self, library: Library) -> bool:
+    async def _is_quiet(self, library: Library, mail: dict[str, int]) -> bool:
         status = await self.desks[library.slug].ask("GET", "/status")
         busy = status["waiting"] or status["tasks"] or status["statement"] or not status["link_up"]
-        return not busy and status["received"] == (await self._mailboxes()).get(library.agency_id, 0)
+        return not busy and status["received"] == mail.get(library.agency_id, 0)
 
     async def _mailboxes(self) -> dict[str, int]:
         status = await self.operator.ask("GET", "/mailboxes")
@@ -209,10 +231,7 @@ class Town:
         await self.until("every library is connected", self._all_connected)
 
     async def _all_connected(self) -> bool | None:
-        try:
-            status = await self.operator.ask("GET", "/status")
-        except (ClientError, OSError):
-            return None
+        status = await self.operator.ask("GET", "/status")
         return len(status["connected"]) == len(self.libraries) or None
 
     def _ready_file(self, part: Part) -> Path:

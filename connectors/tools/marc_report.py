@@ -1,0 +1,93 @@
+"""What a run over a file of MARC records found: counts by charset and by problem, for programs and for people."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from connectors.marc.record import BadRecord, MarcRecord, Problem, Reason, RecordTooLong, UnwritableText
+from connectors.tools.terminal import table
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A record that cannot be written: where it stands, a code of ``MEANINGS``, a sentence, and its bytes."""
+
+    position: int
+    code: str
+    detail: str
+    raw: bytes
+
+
+@dataclass
+class Tally:
+    """What became of a file's records; where all are written or bad, ``read`` is the sum of both."""
+
+    read: int = 0
+    written: int = 0
+    bad: int = 0
+    charsets: Counter[str] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+
+    def add(self, record: MarcRecord | BadRecord) -> None:
+        """Count a record as it was read."""
+        self.read += 1
+        if isinstance(record, MarcRecord):
+            self.charsets[record.charset.name] += 1
+            self.problems.update(map(code_of, record.problems))
+
+    def reject(self, bad: Bad) -> None:
+        """Count a record as bad."""
+        self.bad += 1
+        self.problems[bad.code] += 1
+
+    def to_json(self, seconds: float) -> dict[str, object]:
+        """Return the shape that programs rely on."""
+        return {"read": self.read, "written": self.written, "bad": self.bad, "charsets": dict(self.charsets),
+                "problems": dict(self.problems), "seconds": round(seconds, 3)}
+
+    def to_text(self, seconds: float) -> str:
+        """Return the same for people."""
+        totals = (self.read, self.written, self.bad, f"{seconds:.2f}")
+        parts = [table(("读取 Read", "写出 Written", "坏记录 Bad", "用时(秒) Seconds"), [totals])]
+        if self.charsets:
+            parts.append(table(("字符集 Charset", "记录 Records"), self.charsets.most_common()))
+        if self.problems:
+            rows = [(code, count, MEANINGS[code]) for code, count in self.problems.most_common()]
+            parts.append(table(("问题 Problem", "记录 Records", "含义 Meaning"), rows))
+        return "\n\n".join(parts)
+
+
+def code_of(fact: Problem | Reason) -> str:
+    """Return the code of what was found in a record; what made the whole record bad begins with ``bad_``.
+
+    >>> code_of(Problem.DIRECTORY), code_of(Reason.DIRECTORY)
+    ('directory', 'bad_directory')
+    """
+    return f"bad_{fact.name.lower()}" if isinstance(fact, Reason) else fact.name.lower()
+
+
+TOO_LONG, UNWRITABLE, UNMAPPABLE = "bad_too_long", "bad_unwritable", "bad_unmappable"
+
+MEANINGS: Mapping[str, str] = MappingProxyType({
+    code_of(Problem.LENGTH): "头标长度有误 wrong length in the leader",
+    code_of(Problem.BASE_ADDRESS): "基地址有误 wrong base address",
+    code_of(Problem.DIRECTORY): "目次有误,按分隔符读出 read by its terminators",
+    code_of(Problem.CHARSET): "与指定字符集不符 not in the charset named",
+    code_of(Problem.REPLACED): "有无法识别的字符 characters replaced",
+    code_of(Reason.JUNK): "记录之间的杂数据 bytes between records",
+    code_of(Reason.UNTERMINATED): "记录不完整 record without its end",
+    code_of(Reason.ENDLESS): "过长而无结束符 no end within 1 MiB",
+    code_of(Reason.NO_LEADER): "没有头标和目次 no leader and directory",
+    code_of(Reason.DIRECTORY): "目次与分隔符矛盾 fields cannot be told apart",
+    code_of(Reason.STRICT): "严格读取时发现损坏 damaged, read strictly",
+    code_of(Reason.XML): "XML 格式错误 XML not well formed",
+    code_of(Reason.DOCTYPE): "XML 含文档类型,拒绝 document type refused",
+    TOO_LONG: "超出 ISO 2709 长度 too long for ISO 2709",
+    UNWRITABLE: "有无法写出的字符 cannot be written so",
+    UNMAPPABLE: "字段内容无法转换 fields that do not fit",
+})
+"""Every code of ``problems``, for staff."""
+
+WRITE_ERRORS: Mapping[type[Exception], str] = MappingProxyType({RecordTooLong: TOO_LONG, UnwritableText: UNWRITABLE})
+"""The codes of what ``connectors.marc`` refuses to write."""

@@ -1,0 +1,134 @@
+"""The union catalogue: ingest with clustering and indexing, search latency, memory and disk.
+
+A generated union of 31 libraries is taken in, in batches as a harvest delivers them, one commit each; making the
+records is not timed. Then a process that holds nothing but the catalogue is asked a fixed mix of queries and says its
+latencies and its memory. The references are the goals themselves. One pass; a search's time is its own, not a best.
+
+The mix: titles 30 %, authors 15 %, one or two words 20 %, pinyin and initials 10 %, ISBN 10 %, several fields or a
+boolean 10 %, words that match far too much 5 %.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from pypinyin import lazy_pinyin
+
+from federation.storage.catalogue import DDL, Catalogue
+from federation.storage.database import open_connection
+from schemas.bib import Bib
+from schemas.identifiers import AgencyId
+from tests.benchmarks.harness import Effort, Line, percentile, resident_megabytes, settled_heap
+from tests.benchmarks.union import TOPICS, WORDS, Union, Work
+
+RECORDS = 100_000
+BATCH = 100
+QUERIES = 1000
+INGEST_GOAL = 2000.0
+SEARCH_GOAL_MS = 50.0
+MEMORY_GOAL_MB = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What the searching process found: milliseconds of each query, and its memory."""
+
+    milliseconds: tuple[float, ...]
+    resident_megabytes: float
+
+
+def run(effort: Effort) -> Iterator[Line]:
+    """Measure a union of 100,000 records."""
+    union = Union(RECORDS if effort.rounds > 2 else 500)
+    with TemporaryDirectory(prefix="bench-") as folder:
+        path = Path(folder) / "catalogue.db"
+        connection = open_connection(path, DDL)
+        seconds = sum(ingest(connection, union))
+        connection.close()
+        yield from lines(union, path, union.records / seconds)
+
+
+def ingest(connection: sqlite3.Connection, records: Iterable[tuple[AgencyId, Bib]]) -> Iterator[float]:
+    """Take the records in; yield each batch's seconds."""
+    catalogue, source = Catalogue(connection), iter(records)
+    with settled_heap() as settle:
+        settle()
+        while batch := list(islice(source, BATCH)):
+            begin = time.perf_counter()
+            connection.execute("BEGIN IMMEDIATE")
+            for agency, bib in batch:
+                catalogue.upsert(agency, [bib])
+            connection.execute("COMMIT")
+            yield time.perf_counter() - begin
+
+
+def lines(union: Union, path: Path, ingested_per_second: float) -> Iterator[Line]:
+    """Yield the figures of a catalogue that has been filled."""
+    size = f"{union.records:,} records"
+    yield Line.within(f"catalogue ingest, {size}", "records/s", ingested_per_second, INGEST_GOAL)
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        found = process.submit(search, path, queries(union, QUERIES)).result()
+    yield Line.within(f"catalogue search p95, {size}", "ms", percentile(found.milliseconds, 0.95), SEARCH_GOAL_MS)
+    yield Line(f"catalogue search median, {size}", "ms", percentile(found.milliseconds, 0.5), SEARCH_GOAL_MS,
+               "goal of p95")
+    yield Line.within(f"catalogue resident memory, {size}", "MB", found.resident_megabytes, MEMORY_GOAL_MB)
+    stored = path.stat().st_size
+    yield Line(f"catalogue on disk, {size}", "MB", stored / 1e6, _text_bytes(path) / 1e6, "the records' own JSON")
+
+
+def search(path: Path, asked: list[str]) -> Searched:
+    """Ask every query once; runs in a process of its own."""
+    connection = sqlite3.connect(path)
+    catalogue = Catalogue(connection)
+    taken = []
+    for query in asked:
+        begin = time.perf_counter()
+        catalogue.search(query)
+        taken.append((time.perf_counter() - begin) * 1000)
+    return Searched(tuple(taken), resident_megabytes())
+
+
+def queries(union: Union, count: int) -> list[str]:
+    """Return the mix, shuffled; the same for the same union."""
+    random = Random(f"{union.seed}:queries")
+    kinds = [kind for kind, weight in _MIX.items() for _ in range(weight)]
+    chosen = [kinds[number % len(kinds)](random, random.choice(union.works)) for number in range(count)]
+    random.shuffle(chosen)
+    return chosen
+
+
+def _text_bytes(path: Path) -> int:
+    """Return the bytes of the records themselves, as the catalogue keeps them."""
+    connection = sqlite3.connect(path)
+    (size,) = connection.execute("SELECT sum(length(CAST(bib AS BLOB))) FROM bib_member").fetchone()
+    connection.close()
+    return int(size)
+
+
+def _isbn(_random: Random, work: Work) -> str:
+    return work.isbn13 or work.title
+
+
+def _boolean(random: Random, work: Work) -> str:
+    return random.choice((f"title:{work.title[:2]} author:{work.author}", f"{work.title} -{random.choice(WORDS)}",
+                          f"{work.title} OR {random.choice(TOPICS)}", f"{work.author} publisher:{work.publisher[:2]}"))
+
+
+_MIX: Mapping[Callable[[Random, Work], str], int] = {
+    lambda random, work: work.title: 30,
+    lambda random, work: work.author: 15,
+    lambda random, work: " ".join(random.sample(WORDS, random.randint(1, 2))): 20,
+    lambda random, work: "".join(lazy_pinyin(work.title)): 5,
+    lambda random, work: "".join(syllable[:1] for syllable in lazy_pinyin(work.title)): 5,
+    _isbn: 10,
+    _boolean: 10,
+    lambda random, work: random.choice(("中国", "历史", "的", "小说", "江苏", "the")): 5,
+}
+"""How to ask for a work, and how often of a hundred times."""

@@ -1,0 +1,141 @@
+"""SIP2: codec and server, each beside PyPI ``pysip2`` and beside the least that the work can cost.
+
+Codec (best of rounds): messages 64, 12 and 18 with AY and AZ. The floor of parsing is what nobody can leave out in
+Python: sum the bytes, decode, slice the fixed part, split at the delimiter, slice each code off.
+
+Server (median of rounds): item information, one request outstanding on each connection, server and load on a core
+each. The minimal responder finds AB in the bytes and answers with a checksum: no parsing, no session, no handler.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import median
+
+import pysip2
+
+from connectors.sip2 import Codec, Message, Profile, build
+from tests.benchmarks.harness import Effort, Line, on_cores, race
+
+DATE = "20260101    120000"
+CONNECTIONS = (1, 8, 31)
+SERVERS = ("ours", "pysip2", "minimal")
+SEQUENCES = 10
+
+MESSAGES = {
+    "64": build(
+        "64", patron_status=" " * 14, language="019", transaction_date=DATE, hold_items_count="0002",
+        overdue_items_count="0000", charged_items_count="0004", fine_items_count="0000", recall_items_count="0000",
+        unavailable_holds_count="0000", AO="CN-310110", AA="P00012345", AE="Zhang Wei", BZ="0010", CA="0010",
+        CB="0010", BL="Y", CQ="Y", BH="CNY", BV="0.00", CC="100.00", AS=["B0000001", "B0000002"],
+        AU=["B0000003", "B0000004", "B0000005", "B0000006"], BD="No 1 Some Road Shanghai 200000",
+        BE="reader@example.org", AF="You may borrow twenty books from our library", AG="welcome"),
+    "12": build(
+        "12", ok=True, renewal_ok=True, magnetic_media=False, desensitize=True, transaction_date=DATE,
+        AO="CN-310110", AA="P00012345", AB="B0000001", AJ="The Dream of the Red Chamber", AH="20260201    235959",
+        CI="N", BH="CNY", BV="0.00", CK="001", CH="none", BK="TX12345", BT="01", AF="Thank you"),
+    "18": build(
+        "18", circulation_status="03", security_marker="02", fee_type="01", transaction_date=DATE, CF="0",
+        AH="20260201    235959", CJ=DATE, CM=DATE, AB="B0000001", AJ="The Dream of the Red Chamber", BG="Yangpu",
+        BH="CNY", BV="0.00", CK="001", AQ="Main stacks", AP="Main stacks", CH="none", AF="available"),
+}
+
+
+def run(effort: Effort) -> Iterator[Line]:
+    """Measure the codec, then the server."""
+    for name, message in MESSAGES.items():
+        yield from _codec(effort, name, message)
+    yield from asyncio.run(_servers(effort))
+
+
+def _codec(effort: Effort, name: str, message: Message) -> Iterator[Line]:
+    codec = Codec(Profile(charset="utf-8"))
+    data = codec.encode(message, 1).data
+    frame, width = data[:-1], 2 + message.spec.width
+    assert codec.decode(frame) == message
+    theirs = pysip2.decode_message(data).message
+    parse, their_parse, floor = race(effort, lambda: codec.decode(frame), lambda: pysip2.decode_message(data),
+                                     lambda: _floor(frame, width))
+    yield Line(f"SIP2 {name} parse", "messages/s", parse, their_parse, "pysip2", 4.0)
+    yield Line(f"SIP2 {name} parse, beside the floor", "messages/s", parse, floor, "sum, decode, slice, split", 0.6)
+    write, their_write = race(effort, lambda: codec.encode(message, 1),
+                              lambda: pysip2.encode_message(theirs, sequence_number=1, checksum=True))
+    yield Line(f"SIP2 {name} build", "messages/s", write, their_write, "pysip2", 6.0)
+
+
+def _floor(frame: bytes, width: int) -> list[tuple[str, str]]:
+    assert (sum(frame[:-4]) + int(frame[-4:], 16)) & 0xFFFF == 0
+    text = frame[:-9].decode()
+    return [(segment[:2], segment[2:]) for segment in text[width:].split("|") if segment]
+
+
+async def _servers(effort: Effort) -> list[Line]:
+    rates: dict[tuple[str, int], list[float]] = {(kind, n): [] for kind in SERVERS for n in CONNECTIONS}
+    for _ in range(min(effort.rounds, 5)):
+        for kind in SERVERS:
+            with _server(kind) as port, on_cores(1):
+                for connections in CONNECTIONS:
+                    rates[kind, connections].append(await _load(port, connections, effort.round_seconds * 3))
+    found = {key: median(values) for key, values in rates.items()}
+    return [line for n in CONNECTIONS for line in (
+        Line(f"SIP2 server 17, {n} connection{'s'[:n - 1]}", "answers/s", found["ours", n], found["pysip2", n],
+             "pysip2 server", 1.8 if n == 31 else None),
+        Line(f"SIP2 server 17, {n} connection{'s'[:n - 1]}, beside the least", "answers/s", found["ours", n],
+             found["minimal", n], "minimal asyncio responder", 0.7))]
+
+
+@contextmanager
+def _server(kind: str) -> Iterator[int]:
+    """Run a server in a process of its own on the last core; give its port."""
+    process = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.sip2_servers", kind], stdout=subprocess.PIPE,
+                               text=True)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+async def _load(port: int, connections: int, seconds: float) -> float:
+    """Return the answers per second to so many kiosks that ask without a pause."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    kiosks = [Kiosk(lambda: loop.time() < begin + seconds) for _ in range(connections)]
+    for kiosk in kiosks:
+        await loop.create_connection(lambda kiosk=kiosk: kiosk, "127.0.0.1", port)  # type: ignore[misc]
+    await asyncio.gather(*(kiosk.done.wait() for kiosk in kiosks))
+    return sum(kiosk.answers for kiosk in kiosks) / (loop.time() - begin)
+
+
+class Kiosk(asyncio.Protocol):
+    """Asks for an item, waits for the answer, asks again."""
+
+    def __init__(self, goes_on: Callable[[], bool]) -> None:
+        self.answers = 0
+        self.done = asyncio.Event()
+        self._goes_on = goes_on
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(REQUESTS[0])
+
+    def data_received(self, data: bytes) -> None:
+        if not data.endswith(b"\r"):
+            return
+        self.answers += 1
+        if self._goes_on():
+            self._transport.write(REQUESTS[self.answers % SEQUENCES])
+        else:
+            self.done.set()
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.done.set()
+
+
+REQUESTS = [Codec(Profile()).encode(build("17", transaction_date=DATE, AO="YP", AB="B0001"), n).data
+            for n in range(SEQUENCES)]
