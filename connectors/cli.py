@@ -39,11 +39,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except* KeyboardInterrupt:
         note("delta-connector: interrupted")
     for failure in failures:
-        note(f"delta-connector: {failure}")
-    if any(isinstance(failure, BrokenPipeError) for failure in failures):
-        # Whoever read our output has gone; Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _explain(failure)
     return 2 if any(isinstance(failure, WrongUse) for failure in failures) else code
+
+
+def _explain(failure: BaseException) -> None:
+    if isinstance(failure, BrokenPipeError):
+        # Whoever read our output has gone, which needs no word; Python would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    elif isinstance(failure, OSError) and failure.filename:
+        note(f"delta-connector: {failure.filename}: {failure.strerror}")
+    else:
+        note(f"delta-connector: {failure}")
 
 
 def _parser() -> argparse.ArgumentParser:

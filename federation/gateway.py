@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from federation.loans.reaction import Reply, react
 from federation.ports import Clock, Delivery, Store, StoredMessage, Unit
-from schemas.dialogue import Kind, rule_of
+from schemas.dialogue import Kind, Part, Rule, rule_of
 from schemas.identifiers import AgencyId, MessageHash, Wire
 from schemas.lending import Order
 from schemas.lifecycle import event_of
@@ -90,8 +90,9 @@ class Gateway:
         except TrustError as error:
             return self._refuse_bytes(error, now)
         body = verified.message.body
-        loans = await self.store.run(lambda unit: unit.loans.with_barcode(body.barcode)) \
-            if isinstance(body, LoanQuestion) else ()
+        if not isinstance(body, LoanQuestion):
+            return self._refuse_bytes(NotAccepted(ProblemCode.WRONG_ROLE, "the gateway answers LoanQuestions only"), now)
+        loans = await self.store.run(lambda unit: unit.loans.with_barcode(body.barcode))
         answer = LoanAnswer(loans=tuple(opened for loan in loans if (opened := open_copy(loan))))
         header = self.header(MessageType.LOAN_ANSWER, verified.signer, now, QUESTION_LIFE)
         return seal(Message[LoanAnswer](**header, reply_to=verified.hash, nonce=verified.message.nonce, body=answer),
@@ -126,7 +127,7 @@ class Gateway:
             return known.accepted, set()
         return self._refuse_bytes(Replayed("the gateway has this message already"), now), set()
 
-    def _refuse_bytes(self, error: TrustError, now: datetime) -> bytes:
+    def _refuse_bytes(self, error: TrustError | NotAccepted, now: datetime) -> bytes:
         """Refuse what is not even a verified message; nothing of it is kept."""
         body = Refusal(message=MessageHash("0" * 64), code=error.code, detail=str(error))
         header = self.header(MessageType.REFUSAL, self.me, now, BUSINESS_DAYS)
@@ -169,25 +170,33 @@ class Road:
         return sealed.hash
 
     def _check(self, message: AnyMessage, hash_: MessageHash) -> None:
-        rule = rule_of(message.type)
-        if rule.kind is Kind.QUESTION or message.src == self._gateway.me:
+        rule, me = rule_of(message.type), self._gateway.me
+        if rule.kind is Kind.QUESTION or rule.src is Part.GATEWAY or message.src == me:
             raise NotAccepted(ProblemCode.WRONG_ROLE, f"{message.type} is not for this door")
-        if rule.kind is Kind.CONTROL:
-            return
-        if message.stream is None or message.stream.channel != rule.channel:
-            raise NotAccepted(ProblemCode.STREAM_BROKEN, f"{message.type} is numbered on channel {rule.channel}")
-        self._move_stream(message, hash_)
-        if not rule.relayed and message.dst != self._gateway.me:
-            raise NotAccepted(ProblemCode.WRONG_DESTINATION, f"{message.type} is addressed to the gateway")
-        self._check_reply(message)
+        if rule.kind is Kind.DURABLE:
+            if message.stream is None or message.stream.channel != rule.channel:
+                raise NotAccepted(ProblemCode.STREAM_BROKEN, f"{message.type} is numbered on channel {rule.channel}")
+            self._move_stream(message, hash_)
+        self._check_hearers(message, rule)
+        self._check_reply(message, rule)
 
-    def _check_reply(self, message: AnyMessage) -> None:
-        answers = rule_of(message.type).answers
-        if not answers:
+    def _check_hearers(self, message: AnyMessage, rule: Rule) -> None:
+        me, members = self._gateway.me, self._gateway.directory().directory.by_id
+        if message.dst == message.src or message.dst not in members:
+            raise NotAccepted(ProblemCode.WRONG_DESTINATION, f"{message.type} goes to another member")
+        if rule.dst is Part.GATEWAY and message.dst != me:
+            raise NotAccepted(ProblemCode.WRONG_DESTINATION, f"{message.type} is addressed to the gateway")
+        if message.copies and not rule.relayed:
+            raise NotAccepted(ProblemCode.WRONG_ROLE, f"{message.type} concerns nobody but its receiver")
+
+    def _check_reply(self, message: AnyMessage, rule: Rule) -> None:
+        if not rule.answers:
             return
         asked = self.unit.messages.get(message.reply_to) if message.reply_to else None
-        if asked is None or asked.type not in answers or asked.conv != (message.conv or ""):
+        if asked is None or asked.type not in rule.answers or asked.conv != (message.conv or ""):
             raise NotAccepted(ProblemCode.REPLY_MISMATCH, f"{message.type} answers no message of this loan")
+        if asked.type == MessageType.STATEMENT_PROPOSAL and asked.dst != message.src:
+            raise NotAccepted(ProblemCode.REPLY_MISMATCH, f"{message.type} answers another library's statement")
 
     def _move_stream(self, message: AnyMessage, hash_: MessageHash) -> None:
         assert message.stream is not None
@@ -210,8 +219,8 @@ class Road:
         try:
             if before is None:
                 return None, self._open(message, hash_)
-            if rule.relayed and not set(copies_of(before, message.src, message.dst)) <= set(message.copies):
-                raise WrongRole("a library concerned is missing from the copies")
+            if rule.relayed:
+                _check_copies(before, message)
             return before, advance(before, message, hash_)
         except OutOfTurn as error:
             raise NotAccepted(ProblemCode.OUT_OF_TURN, str(error)) from None
@@ -256,8 +265,9 @@ class Road:
         """Sign a Refusal. One that used up a number of its stream goes to both ends and is kept, by its hash."""
         message, gateway = verified.message, self._gateway
         header = gateway.header(MessageType.REFUSAL, message.src, self.now, BUSINESS_DAYS)
-        used_up = message.stream is not None and refused.code not in (
-            ProblemCode.REPLAYED, ProblemCode.OUT_OF_SEQUENCE, ProblemCode.STREAM_BROKEN)
+        position = message.stream
+        used_up = position is not None and verified.hash == self.unit.streams.head(
+            message.src, message.dst, position.channel).hash
         hearers = (message.dst,) if used_up and message.dst != gateway.me else ()
         body = Refusal(message=verified.hash, code=refused.code, detail=str(refused)[:500],
                        stream=message.stream if used_up else None)
@@ -275,3 +285,13 @@ class Road:
         for agency in hearers:
             unit.mailboxes.put(agency, refusal.envelope, b"")
             self.listeners.add(agency)
+
+
+def _check_copies(loan: Loan, message: AnyMessage) -> None:
+    """Whoever is concerned hears a relayed message, and nobody else."""
+    concerned = {loan.home, loan.pickup.agency, loan.holder, loan.supplier, *loan.former}
+    if not set(message.copies) <= concerned:
+        raise WrongRole("a copy goes to a library that has no part in this loan")
+    is_late = message.src in loan.former  # and cannot know who has taken its place
+    if not is_late and not set(copies_of(loan, message.src, message.dst)) <= set(message.copies):
+        raise WrongRole("a library concerned is missing from the copies")

@@ -85,6 +85,7 @@ class OrderRefusal(StrEnum):
     LIMIT_REACHED = "LimitReached"
     RESERVATION_REFUSED = "ReservationRefused"
     NO_SUPPLIER = "NoSupplier"
+    WRONG_QUOTE = "WrongQuote"
 
 
 class OrderRefused(Wire):

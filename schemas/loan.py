@@ -35,6 +35,9 @@ _OUTCOMES: Mapping[Event, Outcome] = MappingProxyType({
 
 _LATE = frozenset({E.EXPECTED, E.ACCEPTED, E.UNFILLED, E.CANCEL_AGREED})
 """What a supplier whose place has ended may still say, to no effect: an honest answer that came too late."""
+_BY_HOME = frozenset({E.CONFIRMED, E.CANCEL_ASKED, E.RENEW_ASKED})
+"""What only the home library may say, though pickup and returned-at libraries use the same message."""
+_GIVEN_BACK = frozenset({Outcome.UNFILLED, Outcome.CANCELLED})
 
 
 class OutOfTurn(ValueError):
@@ -116,9 +119,9 @@ def advance(loan: Loan, message: AnyMessage, hash_: MessageHash) -> Loan:
         OutOfTurn: the status or custody table has no such step.
     """
     event = event_of(message)
-    if event in _LATE and message.src in loan.former:
+    if event in _LATE and _place_has_ended(loan, message.src):
         return loan
-    _require_parts(loan, message)
+    _require_parts(loan, message, event)
     try:
         status = TRANSITIONS[loan.status][event]
     except KeyError:
@@ -130,8 +133,14 @@ def advance(loan: Loan, message: AnyMessage, hash_: MessageHash) -> Loan:
     return _FOLDS.get(event, _unchanged)(moved, message, hash_)
 
 
-def _require_parts(loan: Loan, message: AnyMessage) -> None:
+def _place_has_ended(loan: Loan, agency: AgencyId) -> bool:
+    return loan.outcome in _GIVEN_BACK if agency == loan.supplier else agency in loan.former
+
+
+def _require_parts(loan: Loan, message: AnyMessage, event: Event) -> None:
     rule = rule_of(message.type)
+    if event in _BY_HOME and message.src != loan.home:
+        raise WrongRole(f"{event}: only the home library {loan.home} may say this, not {message.src}")
     if not _plays(loan, message.src, rule.src, message) or not _plays(loan, message.dst, rule.dst, message):
         raise WrongRole(f"{message.type} goes from {rule.src} to {rule.dst}; {message.src} and {message.dst} are not "
                         "these in this loan")
@@ -156,6 +165,8 @@ def _unchanged(loan: Loan, _message: AnyMessage, _hash: MessageHash) -> Loan:
 
 def _released(loan: Loan, message: AnyMessage, _hash: MessageHash) -> Loan:
     assert isinstance(message.body, ReservationReleased)
+    if loan.confirmed is not None and loan.status is not LoanStatus.CANCELLED:
+        raise OutOfTurn(loan, E.RELEASED, "the supply is confirmed: the copy may be on its way")
     return replace(loan, outcome=Outcome(message.body.outcome.lower()))
 
 
@@ -171,16 +182,18 @@ def _requested(loan: Loan, message: AnyMessage, _hash: MessageHash) -> Loan:
     assert isinstance(body, Request)
     if body.position <= loan.position:
         raise OutOfTurn(loan, E.REQUESTED, f"position {body.position} of the rota has been asked")
-    if body.previous != loan.ended_by or loan.confirmed is not None:
+    unended = loan.supplier is not None and loan.ended_by is None
+    if body.previous != loan.ended_by or unended or loan.confirmed is not None:
         raise OutOfTurn(loan, E.REQUESTED, "it does not name what ended the place before")
-    if body.quote != loan.quote:
-        raise OutOfTurn(loan, E.REQUESTED, "its quote is not the order's")
+    if (body.quote, body.pickup, body.reservation) != (loan.quote, loan.pickup, loan.reservation):
+        raise OutOfTurn(loan, E.REQUESTED, "its quote, pickup point or reservation is not the order's")
     former = (*loan.former, loan.supplier) if loan.supplier else loan.former
-    return replace(loan, supplier=message.dst, former=former, position=body.position,
+    return replace(loan, supplier=message.dst, former=former, position=body.position, ended_by=None, barcode=None,
                    title=body.bib.title, will_supply=None, confirmed=None, custody=C.SUPPLIER, holder=message.dst)
 
 
 def _cancel_asked(loan: Loan, _message: AnyMessage, hash_: MessageHash) -> Loan:
+    """Until it has confirmed, the home library's Cancel ends the place, whatever the supplier says beside it."""
     waiting = loan.confirmed is None and loan.custody is C.SUPPLIER
     return replace(loan, ended_by=hash_) if waiting else loan
 
@@ -191,7 +204,7 @@ def _accepted(loan: Loan, message: AnyMessage, hash_: MessageHash) -> Loan:
 
 
 def _unfilled(loan: Loan, _message: AnyMessage, hash_: MessageHash) -> Loan:
-    return replace(loan, ended_by=hash_, will_supply=None, confirmed=None, barcode=None)
+    return replace(loan, ended_by=loan.ended_by or hash_, will_supply=None, confirmed=None, barcode=None)
 
 
 def _confirmed(loan: Loan, message: AnyMessage, hash_: MessageHash) -> Loan:
@@ -246,12 +259,18 @@ def _renew_refused(loan: Loan, _message: AnyMessage, _hash: MessageHash) -> Loan
 
 
 def _cancelled(loan: Loan, _message: AnyMessage, hash_: MessageHash) -> Loan:
-    return replace(loan, ended_by=hash_)
+    return replace(loan, ended_by=loan.ended_by or hash_)
 
 
 def _completed(loan: Loan, _message: AnyMessage, _hash: MessageHash) -> Loan:
     if loan.custody is not C.SUPPLIER:
         raise OutOfTurn(loan, E.COMPLETED, "the copy is not back with its library")
+    return loan
+
+
+def _lost(loan: Loan, _message: AnyMessage, _hash: MessageHash) -> Loan:
+    if loan.custody is C.SUPPLIER:
+        raise OutOfTurn(loan, E.LOST, "the copy is back with its library")
     return loan
 
 
@@ -276,6 +295,7 @@ _FOLDS: Mapping[Event, Callable[[Loan, AnyMessage, MessageHash], Loan]] = Mappin
     E.CANCEL_ASKED: _cancel_asked,
     E.CANCEL_AGREED: _cancelled,
     E.COMPLETED: _completed,
+    E.LOST: _lost,
 })
 
 

@@ -9,14 +9,14 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from connectors.agent.effects import Do, Effect, Say, Verb
 from connectors.agent.tables import Slot, Unit
 from connectors.ils.port import PatronStanding
-from schemas.directory import Policies
+from schemas.directory import Policies, Tariff
 from schemas.identifiers import AgencyId, MessageHash, PatronToken
 from schemas.lending import (
     Action,
@@ -25,6 +25,7 @@ from schemas.lending import (
     OrderAmendment,
     OrderRefusal,
     OrderRefused,
+    Quote,
     ReaderAmendment,
     ReaderOrder,
     Request,
@@ -36,6 +37,7 @@ from schemas.lending import (
 from schemas.lifecycle import Event, LoanStatus
 from schemas.loan import Loan
 from schemas.messages import AnyMessage, MessageType
+from trust.directory import TrustedDirectory
 from trust.errors import TrustError
 from trust.sealing import verify_session_jws
 
@@ -45,14 +47,19 @@ _RUNNING = frozenset({LoanStatus.REQUEST_RECEIVED, LoanStatus.WILL_SUPPLY, LoanS
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a rule may look at: the journal in this transaction, the policies, the hour, and who the gateway is."""
+    """What a rule may look at: the journal in this transaction, the directory, the hour, and who the gateway is."""
 
     unit: Unit
-    policies: Policies
+    directory: TrustedDirectory
     now: datetime
     me: AgencyId
     gateway: AgencyId
-    token_key: bytes
+    token_key: bytes = field(repr=False)
+
+    @property
+    def policies(self) -> Policies:
+        """What the editors have signed about limits and times."""
+        return self.directory.policies
 
 
 def patron_token(key: bytes, card: str, receiver: str) -> PatronToken:
@@ -74,8 +81,10 @@ def _ordered(desk: Desk, loan: Loan, message: AnyMessage, _hash: MessageHash) ->
     signed = _signed_by_reader(desk, order.session, order.signed_order)
     if signed is None or session is None or session.card is None or not _is_what_was_signed(signed, order, desk, loan):
         return (_refuse(desk, loan, OrderRefusal.NOT_SIGNED, "the reader's signature does not fit this order"),)
-    if not order.rota:
-        return (_refuse(desk, loan, OrderRefusal.NO_SUPPLIER, ""),)
+    if not _may_supply(order, desk):
+        return (_refuse(desk, loan, OrderRefusal.NO_SUPPLIER, "the rota is empty, or not one of other libraries"),)
+    if not _is_by_tariff(order.quote, desk.directory.tariff):
+        return (_refuse(desk, loan, OrderRefusal.WRONG_QUOTE, "the quote is not the signed tariff's"),)
     desk.unit.put_slot(Slot(loan.conv, session.card, taken=False, cancel_wanted=False, answer_by=None,
                             order_state=order.model_dump_json()))
     return (Do(Verb.CHECK_PATRON),)
@@ -99,13 +108,25 @@ def _is_what_was_signed(payload: bytes, order: Order, desk: Desk, loan: Loan) ->
     return (signed.conv, signed.home, signed.bib, signed.pickup) == (loan.conv, desk.me, order.bib, order.pickup)
 
 
+def _may_supply(order: Order, desk: Desk) -> bool:
+    """Whether the hub proposes other libraries, each once: a made-up supplier could claim the guarantee."""
+    proposed = [entry.agency for entry in order.rota]
+    libraries = {library.agency for library in desk.directory.directory.libraries()} - {desk.me}
+    return bool(proposed) and len(set(proposed)) == len(proposed) and libraries.issuperset(proposed)
+
+
+def _is_by_tariff(quote: Quote, tariff: Tariff) -> bool:
+    return (quote.fee_fen, quote.carriage_out_fen, quote.carriage_back_fen) == (
+        tariff.loan_fee_fen, tariff.carriage_out_fen, tariff.carriage_back_fen)
+
+
 def patron_checked(desk: Desk, loan: Loan, standing: PatronStanding) -> tuple[Effect, ...]:
     """Take a credit slot and ask for the reservation, or refuse the order."""
     slot = desk.unit.slot(loan.conv)
     assert slot is not None
     assert loan.quote is not None
     if not standing.may_borrow:
-        return (_refuse(desk, loan, OrderRefusal.PATRON_BLOCKED, standing.reason),)
+        return (_refuse(desk, loan, OrderRefusal.PATRON_BLOCKED, ""),)
     _, tier = desk.policies.tier(standing.patron_type)
     used = standing.charged_items + desk.unit.slots_taken(slot.card)
     if used >= tier.items_max or loan.quote.guarantee_fen > tier.value_max_fen:
@@ -203,6 +224,8 @@ def _amended(desk: Desk, loan: Loan, message: AnyMessage, _hash: MessageHash) ->
 
 
 def _cancel(desk: Desk, loan: Loan, slot: Slot) -> tuple[Effect, ...]:
+    if slot.cancel_wanted:
+        return ()
     desk.unit.put_slot(replace(slot, cancel_wanted=True))
     return (_tell(loan, Action.CANCEL, loan.last),) if loan.status in _RUNNING else ()
 
@@ -225,10 +248,16 @@ def _ended(desk: Desk, loan: Loan, _message: AnyMessage, _hash: MessageHash) -> 
 
 
 def time_passed(desk: Desk, loan: Loan) -> tuple[Effect, ...]:
-    """The supplier has let its time to answer pass: end its place by the home library's own Cancel, ask the next."""
+    """The supplier has let its time to answer pass: end its place by the home library's own Cancel, ask the next.
+
+    Where the reader has cancelled, the Cancel is said already and nobody else is asked.
+    """
     if loan.status is not LoanStatus.REQUEST_RECEIVED:
         _free_clock(desk, loan)
         return ()
+    slot = desk.unit.slot(loan.conv)
+    if slot is not None and slot.cancel_wanted:
+        return _release(desk, loan, "Cancelled")
     return (_tell(loan, Action.CANCEL, loan.last),)
 
 

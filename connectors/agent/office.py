@@ -18,13 +18,23 @@ from connectors.agent.home import Desk
 from connectors.agent.journal import Journal
 from connectors.agent.tables import Task, Unit
 from connectors.ils.port import PatronStanding, Result
-from schemas.dialogue import Kind, rule_of
+from schemas.dialogue import Kind, Part, rule_of
 from schemas.identifiers import AgencyId, MessageHash, Wire
 from schemas.lifecycle import Event, event_of
 from schemas.loan import Loan, OutOfTurn, WrongRole, advance, copies_of, open_loan
-from schemas.messages import Accepted, AnyMessage, Confirmation, Message, MessageType, Refusal, StatementProposal
+from schemas.messages import (
+    Accepted,
+    AnyMessage,
+    Confirmation,
+    Message,
+    MessageType,
+    Refusal,
+    StatementProposal,
+    decode_message,
+)
 from schemas.problems import ProblemCode
 from trust.directory import TrustedDirectory
+from trust.dsse import decode_envelope
 from trust.envelope import Verified, open_envelope, seal
 from trust.errors import TrustError
 from trust.keys import SigningKey
@@ -91,8 +101,9 @@ class Office:
             body = verified.message.body
             if verified.message.src != self.gateway or not isinstance(body, Accepted | Refusal):
                 raise Refused(ProblemCode.REPLY_MISMATCH, "the gateway answered a message with something else")
-            if isinstance(body, Accepted) and body.message != hash_:
-                raise Refused(ProblemCode.REPLY_MISMATCH, "the gateway accepted another message than was sent")
+            ends_here = isinstance(body, Accepted) or body.stream is not None
+            if ends_here and body.message != hash_:
+                raise Refused(ProblemCode.REPLY_MISMATCH, "the gateway answered for another message than was sent")
         except (TrustError, Refused) as error:
             await self._alarm(now, error)
             return False
@@ -128,14 +139,21 @@ class Office:
         return loan
 
     async def finish(self, task: Task, outcome: Result | PatronStanding) -> None:
-        """Note what the ILS answered, together with what the library says because of it."""
+        """Note what the ILS answered, together with what the library says because of it.
+
+        Where the loan no longer allows that, the task is done all the same and a person is told.
+        """
         def rule(desk: Desk, loan: Loan) -> tuple[Effect, ...]:
             desk.unit.mark_done(task.id)
             if isinstance(outcome, PatronStanding):
                 return home.patron_checked(desk, loan, outcome)
             return supplying.done(desk, loan, task.do, outcome)
 
-        await self.decide(task.conv, rule)
+        try:
+            await self.decide(task.conv, rule)
+        except Refused as refused:
+            await self.journal.run(lambda unit: unit.mark_done(task.id))
+            await self._alarm(self.clock(), refused)
 
     async def say(self, kind: MessageType, dst: AgencyId, body: Wire, reply_to: MessageHash | None = None, *,
                   beside: Callable[[Unit], None]) -> MessageHash:
@@ -165,8 +183,9 @@ class Office:
         """Return the log index that the gateway has signed for this very message; control messages have none."""
         if rule_of(verified.message.type).kind is not Kind.DURABLE:
             return None
-        body = open_envelope(accepted, self.directory(), now=now, me=self.me).message.body
-        if not isinstance(body, Accepted) or body.message != verified.hash:
+        opened = open_envelope(accepted, self.directory(), now=now, me=self.me)
+        body = opened.message.body
+        if opened.signer != self.gateway or not isinstance(body, Accepted) or body.message != verified.hash:
             raise Refused(ProblemCode.REPLY_MISMATCH, "the hub shows no log entry for this message")
         return body.index
 
@@ -192,8 +211,7 @@ class _Entry:
         self._unit = unit
         self._now = now
         directory = office.directory()
-        self.desk = Desk(unit, directory.policies, now, office.me, directory.directory.gateway.agency,
-                         office.token_key)
+        self.desk = Desk(unit, directory, now, office.me, directory.directory.gateway.agency, office.token_key)
 
     def take_in(self, verified: Verified[AnyMessage], index: int | None, number: int) -> None:
         """Judge, keep, fold, react, confirm.
@@ -210,30 +228,36 @@ class _Entry:
         unit.set_fact("received", str(number))
 
     def _take_in_new(self, verified: Verified[AnyMessage], index: int | None) -> None:
-        message, unit = verified.message, self._unit
-        kind = rule_of(message.type).kind
-        if kind is Kind.QUESTION:
-            raise Refused(ProblemCode.WRONG_ROLE, f"a {message.type} is no mail")
-        if kind is Kind.CONTROL:
+        message, unit, rule = verified.message, self._unit, rule_of(verified.message.type)
+        is_the_hubs = message.src == self._office.gateway
+        if rule.kind is Kind.QUESTION or rule.src is not Part.ANYONE and is_the_hubs is not (rule.src is Part.GATEWAY):
+            raise Refused(ProblemCode.WRONG_ROLE, f"a {message.type} from {message.src} is no mail")
+        if rule.kind is Kind.CONTROL:
             unit.add_message(verified.hash, message.type, message.conv or "", None, verified.envelope)
             self._control(message)
             return
         if message.dst == self._office.me:
             self._move_stream(verified)
         unit.add_message(verified.hash, message.type, message.conv or "", index, verified.envelope)
-        if rule_of(message.type).channel == "loan":
-            self._fold(message, verified.hash)
+        if rule.channel == "loan":
+            self._fold_in(message, verified.hash)
         if isinstance(message.body, StatementProposal):
-            unit.set_fact("statement", verified.hash)
+            unit.set_fact("statement", f"{unit.fact('statement')} {verified.hash}".strip())
         if message.dst == self._office.me:
             self._confirm(message, verified.hash)
 
     def _control(self, message: AnyMessage) -> None:
         body = message.body
-        if isinstance(body, Confirmation):
+        if isinstance(body, Confirmation) and message.src == self._receiver(body.message):
             self._unit.confirmed(body.message)
         if isinstance(body, Refusal) and body.stream is not None and message.src == self._office.gateway:
             self._step_over(message.dst, body)
+
+    def _receiver(self, hash_: MessageHash) -> AgencyId | None:
+        """Return to whom a kept message is addressed."""
+        if not self._unit.has_message(hash_):
+            return None
+        return decode_message(decode_envelope(self._unit.envelope(hash_)).payload).dst
 
     def _step_over(self, sender: AgencyId, refusal: Refusal) -> None:
         """A numbered message broke the protocol and will not come: move its stream past it, by its hash."""
@@ -251,19 +275,31 @@ class _Entry:
         head = self._unit.head(message.src, message.dst, position.channel)
         self._unit.set_head(message.src, message.dst, position.channel, follow(head, position, verified.hash))
 
-    def _fold(self, message: AnyMessage, hash_: MessageHash) -> None:
-        """Compute the loan's next state and do what follows from it."""
-        assert message.conv is not None
+    def _fold_in(self, message: AnyMessage, hash_: MessageHash) -> None:
+        """Fold a message that came in. One that the loan does not allow has used up its number: a person is told."""
+        try:
+            loan = self._moved(message, hash_)
+        except Refused as refused:
+            self._unit.alarm(self._now.isoformat(), refused.code, str(refused))
+            return
+        self._move(loan, message, hash_)
+
+    def _moved(self, message: AnyMessage, hash_: MessageHash) -> Loan:
+        """Return the loan's next state."""
+        if message.conv is None:
+            raise Refused(ProblemCode.BAD_REQUEST, f"a {message.type} that names no loan")
         before = self._unit.loan(message.conv)
         try:
             if before is None:
                 before = open_loan(message, hash_)
-            ordered = before.order == hash_
-            loan = before if ordered else advance(before, message, hash_)
+            return before if before.order == hash_ else advance(before, message, hash_)
         except OutOfTurn as error:
             raise Refused(ProblemCode.OUT_OF_TURN, str(error)) from None
         except WrongRole as error:
             raise Refused(ProblemCode.WRONG_ROLE, str(error)) from None
+
+    def _move(self, loan: Loan, message: AnyMessage, hash_: MessageHash) -> None:
+        """Keep the loan's next state and do what follows from it."""
         self._unit.put_loan(loan)
         self.perform(loan.conv, self._reactions(loan, message, hash_))
 
@@ -298,7 +334,7 @@ class _Entry:
             unit.await_confirmation(sealed.hash, (self._now + CONFIRM_WITHIN).isoformat())
         unit.enqueue(sealed.hash, sealed.envelope)
         if channel == "loan":
-            self._fold(message, sealed.hash)
+            self._move(self._moved(message, sealed.hash), message, sealed.hash)
         return sealed.hash
 
     def _confirm(self, message: AnyMessage, hash_: MessageHash) -> None:

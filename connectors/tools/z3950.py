@@ -23,7 +23,8 @@ from connectors.z3950.errors import MalformedQuery, TargetDiagnostic, TargetSile
 from connectors.z3950.query import And, Query, Use, look_for, terms
 
 USUAL_SYNTAXES = (oid.USMARC, oid.UNIMARC, oid.XML)
-_PART_RECORDS = 20
+_PART_RECORDS = 5
+"""What a target that falls mute within a part has sent of it is lost, so parts are small."""
 _COUNT_MAX = 100_000
 _ADDRESS = re.compile(r"(?:z3950://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(\d{1,5})/(\S+)")
 _OID = re.compile(r"[0-2](\.\d{1,9}){1,20}")

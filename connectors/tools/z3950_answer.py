@@ -19,7 +19,7 @@ from connectors.marc.marcxml import read_marcxml
 from connectors.marc.reader import read_record
 from connectors.marc.record import BadRecord, MarcRecord
 from connectors.marc.writer import write_json
-from connectors.tools.terminal import error_code, table
+from connectors.tools.terminal import error_code, plain, table
 from connectors.z3950 import oid
 from connectors.z3950.client import Record
 from connectors.z3950.errors import InitRefused, TargetDiagnostic, TargetSilent, Z3950Error
@@ -53,6 +53,7 @@ MEANINGS: Mapping[State, str] = MappingProxyType({
 # Bib-1 diagnostics: 236 access to the database denied, 1010-1023 what Init's access control says.
 _NO_ACCESS = frozenset({236, *range(1010, 1024)})
 _MARC = frozenset({oid.USMARC, oid.UNIMARC})
+_STRUCTURED = frozenset({oid.OPAC, oid.GRS1, oid.EXPLAIN})
 _COLUMNS = ("序 No.", "语法 Syntax", "字符集 Charset", "题名 Title", "责任者 By", "年 Year")
 _NAMES = {value: name for name, value in reversed(oid.SYNTAXES.items()) if name != "marc21"}
 
@@ -119,8 +120,7 @@ class Answer:
         if self.records:
             rows = [(number, *_described(record, charset)) for number, record in enumerate(self.records, 1)]
             lines += ["", table(_COLUMNS, rows)]
-        if found := self._diagnostics():
-            lines += ["", table(("诊断 Diagnostic", "说明 Text"), [(each["code"], each["text"]) for each in found])]
+        lines += (f"诊断 Diagnostic {each['code']}: {plain(each['text'])}" for each in self._diagnostics())
         return "\n".join(lines)
 
     def _diagnostics(self) -> list[dict[str, object]]:
@@ -132,7 +132,7 @@ class Answer:
 
 
 def record_json(record: Record, charset: str | None) -> dict[str, object]:
-    """Return one record as MARC-in-JSON; ``marc`` is null, and ``text`` says what came, where it is no MARC."""
+    """Return one record as MARC-in-JSON; where it is no MARC that is null, and ``text`` is what came."""
     syntax = _NAMES.get(record.syntax, record.syntax)
     marc = marc_of(record, charset)
     if marc is None:
@@ -150,7 +150,9 @@ def marc_of(record: Record, charset: str | None) -> MarcRecord | None:
     return read if isinstance(read, MarcRecord) else None
 
 
-def _text(record: Record, charset: str | None) -> str:
+def _text(record: Record, charset: str | None) -> str | None:
+    if record.syntax in _STRUCTURED:
+        return None
     return record.data.decode(charset if charset and charset != MARC8 else "utf-8", "replace")
 
 

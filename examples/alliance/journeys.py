@@ -21,6 +21,7 @@ from schemas.lending import AmendmentAction, PickupPoint
 
 BLOCKED_READER = 10
 SIDE_BY_SIDE = 6
+PATIENCE_SECONDS = 0.2
 TITLES_TRIED_MAX = 60
 POINT = "总服务台"
 
@@ -166,7 +167,7 @@ async def _exists(town: Town, loan: SampleLoan) -> bool:
 
 
 _PASSING = ("library_unreachable", "not_signed_in", "not_found", "too_many_requests")
-"""Refusals that pass when a process has come back; a lost session or proposal is begun anew."""
+"""Refusals that pass when a process has come back; a lost session or proposal is begun anew, after a while."""
 
 
 def _bearing(attempt: Callable[[], Awaitable[Any]], *codes: str) -> Callable[[], Awaitable[Any]]:
@@ -175,9 +176,10 @@ def _bearing(attempt: Callable[[], Awaitable[Any]], *codes: str) -> Callable[[],
         try:
             return await attempt()
         except Refused as refused:
-            if refused.code in codes:
-                return None
-            raise
+            if refused.code not in codes:
+                raise
+            await asyncio.sleep(PATIENCE_SECONDS)
+            return None
 
     return look
 

@@ -55,7 +55,7 @@ class Town:
         self.libraries: tuple[Library, ...] = with_varied_dialects(load_roster(libraries))
         self.ground = Ground(folder)
         self.parts = _parts(libraries, spread)
-        self.port = _free_port()
+        self.port = free_port()
         self._redis = redis
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._stack = AsyncExitStack()
@@ -253,7 +253,8 @@ def _of(look: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
     return later
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback that nobody uses just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

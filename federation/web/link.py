@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 HELLO_SECONDS_MAX = 10.0
 HEARTBEAT_SECONDS = 20.0
+LOOK_AGAIN_SECONDS = 5.0
+"""A wake-up from another replica may be lost with the cache; the mailbox itself is looked into this often."""
 BATCH = 32
 IN_FLIGHT_MAX = 8
 """Messages of one library that are decided at the same time; its next frames wait in its own socket."""
@@ -193,7 +195,8 @@ class _Link:
             if entries:
                 await self._wait_for(sent)
             else:
-                await self.mail.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.mail.wait(), LOOK_AGAIN_SECONDS)
 
     async def _wait_for(self, number: int) -> None:
         while self._received < number:

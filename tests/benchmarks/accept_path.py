@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from schemas.identifiers import MessageHash
 from tests.benchmarks.conversation import Alliance
-from tests.benchmarks.harness import Effort, Line, on_cores, race, seconds_of, settled_heap
+from tests.benchmarks.harness import Effort, Line, on_cores, race, settled_heap
 from tests.benchmarks.union import Union
 from trust.dsse import decode_envelope
 

@@ -17,6 +17,8 @@ from federation.gateway import Gateway, Road
 from federation.loans.reaction import Reply
 from federation.storage.database import Database
 from federation.storage.unit import DDL, SqlUnit
+from schemas.bib import Bib
+from schemas.dialogue import rule_of
 from schemas.identifiers import AgencyId, ConversationId, ItemBarcode, MessageHash, PatronToken, Wire
 from schemas.lending import (
     Action,
@@ -36,8 +38,6 @@ from schemas.lending import (
     Voucher,
 )
 from schemas.messages import HarvestBatch, Message, MessageType
-from schemas.dialogue import rule_of
-from schemas.bib import Bib
 from tests.trust.samples import GATEWAY, GATEWAY_KEY, NOW, Published, agency, sample_directory, signing_key
 from trust.bundle import write_bundle
 from trust.checkpoint import Checkpoint, sign_checkpoint

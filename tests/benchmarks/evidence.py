@@ -10,7 +10,7 @@ from hashlib import sha256
 from itertools import cycle
 from random import Random
 
-from pymerkle import InmemoryTree
+from pymerkle import InmemoryTree  # type: ignore[import-untyped]
 
 from schemas.identifiers import MessageHash
 from tests.benchmarks.conversation import Alliance

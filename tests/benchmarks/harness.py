@@ -24,10 +24,6 @@ GOAL = "goal"
 """The reference's name where ours is held against a fixed number."""
 
 
-class PartSkipped(Exception):
-    """A part cannot run on this machine; the text says what is missing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How long to measure."""
@@ -147,9 +143,9 @@ def as_table(lines: Sequence[Line]) -> str:
                                in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows)
 
 
-def write_json(lines: Iterable[Line]) -> str:
+def as_document(lines: Iterable[Line]) -> str:
     """Return ``bench.json``."""
-    return json.dumps([line.as_json() for line in lines], ensure_ascii=False, indent=1) + "\n"
+    return json.dumps([line.as_json() for line in lines], ensure_ascii=False, indent=1)
 
 
 def _calls_per_round(work: Callable[[], object], seconds: float) -> int:

@@ -24,14 +24,15 @@ from connectors.marc import (
 )
 from examples.alliance.roster import MarcDialect, load_roster
 from examples.alliance.stock import stock_of
-from schemas.bib import Bib, CataloguingSource, MarcFormat, Note, NoteKind, Series, Subject
+from schemas.bib import Bib, CataloguingSource, MarcFormat, Note, Series, Subject
 from tests.benchmarks.harness import Effort, Line, race
 
 RECORDS = 3000
 GOALS = {MarcFormat.CNMARC: 2.0, MarcFormat.MARC21: 1.2}
 """Bytes → Bib beside pymarc's bare read."""
 
-DIALECTS = ((MarcDialect(MarcFormat.CNMARC, "gb18030"), CNMARC_905), (MarcDialect(MarcFormat.MARC21, "utf-8"), KOHA_952))
+DIALECTS = ((MarcDialect(MarcFormat.CNMARC, "gb18030"), CNMARC_905),
+            (MarcDialect(MarcFormat.MARC21, "utf-8"), KOHA_952))
 
 
 def run(effort: Effort) -> Iterator[Line]:
@@ -84,6 +85,8 @@ def _sources(agencies: Iterable[str]) -> tuple[CataloguingSource, ...]:
                  for role, agency in enumerate(agencies))
 
 
-_SUMMARY = "本书讲述了一个家族几代人在时代变迁中的命运，兼及当时的社会风俗与人情世态，文字平实而有余味，适合一般读者阅读。"
-_NOTES = (Note(texts=("有书目和索引",), kind=NoteKind.GENERAL), Note(texts=("据手稿整理",), kind=NoteKind.GENERAL))
-_SUBJECTS = (Subject(heading="长篇小说", places=("中国",), periods=("当代",)), Subject(heading="家族", topics=("历史",)))
+_SUMMARY = ("本书讲述了一个家族几代人在时代变迁中的命运，兼及当时的社会风俗与人情世态，"
+            "文字平实而有余味，适合一般读者阅读。")
+_NOTES = (Note(texts=("有书目和索引",)), Note(texts=("据手稿整理",)))
+_SUBJECTS = (Subject(heading="长篇小说", places=("中国",), periods=("当代",)),
+             Subject(heading="家族", topics=("历史",)))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import median
 
 import pysip2
@@ -90,7 +91,7 @@ async def _servers(effort: Effort) -> list[Line]:
 def _server(kind: str) -> Iterator[int]:
     """Run a server in a process of its own on the last core; give its port."""
     process = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.sip2_servers", kind], stdout=subprocess.PIPE,
-                               text=True)
+                               text=True, cwd=Path(__file__).parents[2])
     try:
         assert process.stdout is not None
         yield int(process.stdout.readline())

@@ -13,24 +13,19 @@ from examples.alliance.books import load_books
 from schemas.bib import Bib, Classification, Contributor, Holding, Isbn, Item, MarcFormat, Note, Subject
 from schemas.identifiers import AgencyId
 
-WORDS = (
-    "中国 世界 上海 江南 现代 古代 当代 经济 社会 历史 文化 文学 艺术 哲学 科学 技术 教育 管理 心理 儿童 家庭 健康 医学 法律 "
-    "政治 军事 城市 乡村 环境 地理 旅行 美食 建筑 园林 戏曲 音乐 绘画 书法 摄影 电影 诗歌 小说 散文 传记 故事 童话 神话 "
-    "计算机 程序 网络 数据 算法 人工智能 机器 数学 物理 化学 生物 天文 海洋 动物 植物 农业 工程 设计 发展 研究 概论 导论 "
-    "入门 教程 手册 词典 选集 全集 通史 简史 评论 思想 理论 方法 实践 问题 变迁 记忆 时代 春天 夜晚 长江 太湖 运河 西湖 黄山 "
-    "红楼 三国 水浒 西游 明清 唐宋 民国 的 与 之 论 新 大 小 在 我的 一个 从 到"
-).split()
-ENGLISH = ("introduction to the of data design systems modern history art theory practice computer network machine "
-           "learning city river love war and").split()
+WORDS = ["中国", "世界", "上海", "江南", "现代", "古代", "当代", "经济", "社会", "历史", "文化", "文学", "艺术", "哲学", "科学", "技术", "教育", "管理", "心理", "儿童", "家庭", "健康", "医学", "法律", "政治", "军事", "城市", "乡村", "环境", "地理", "旅行", "美食", "建筑", "园林", "戏曲", "音乐", "绘画", "书法", "摄影", "电影", "诗歌", "小说", "散文", "传记", "故事", "童话", "神话", "计算机", "程序", "网络", "数据", "算法", "人工智能", "机器", "数学", "物理", "化学", "生物", "天文", "海洋", "动物", "植物", "农业", "工程", "设计", "发展", "研究", "概论", "导论", "入门", "教程", "手册", "词典", "选集", "全集", "通史", "简史", "评论", "思想", "理论", "方法", "实践", "问题", "变迁", "记忆", "时代", "春天", "夜晚", "长江", "太湖", "运河", "西湖", "黄山", "红楼", "三国", "水浒", "西游", "明清", "唐宋", "民国", "的", "与", "之", "论", "新", "大", "小", "在", "我的", "一个", "从", "到"]
+ENGLISH = ["introduction", "to", "the", "of", "data", "design", "systems", "modern", "history", "art", "theory", "practice", "computer", "network", "machine", "learning", "city", "river", "love", "war", "and"]
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
 GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华文辉志远思雨晨"
 PUBLISHERS = tuple(f"{place}{kind}出版社" for place in ("人民", "上海", "江苏", "浙江", "安徽", "科学", "清华大学",
                                                        "商务", "中信", "重庆") for kind in ("文艺", "教育", "科技", ""))
 CLASSES = ("I247.5", "K25", "F12", "TP312", "B84", "G40", "J22", "Q95", "R161", "D9", "TU986", "H31")
-TOPICS = ("长篇小说", "历史", "经济发展", "程序设计", "心理学", "教育", "绘画", "动物", "保健", "法律", "古典园林", "英语")
+TOPICS = ("长篇小说", "历史", "经济发展", "程序设计", "心理学", "教育", "绘画", "动物", "保健", "法律", "古典园林",
+          "英语")
 HOLDERS_EXPONENT = 0.75
+"""Of the power law: half of the works have one or two holders, some have all."""
+
 RECORDS_PER_WORK = 3
-"""Records beyond this many times the works of the first lap hold the same works again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +82,9 @@ class Union:
 
 def bib_of(work: Work, number: int) -> Bib:
     """Return a library's record of a work, with one or two copies."""
-    items = tuple(Item(barcode=f"{number:08}{copy}", location="中文图书借阅室", price_fen=6800)
-                  for copy in range(1 + number % 2))
+    items = tuple(Item(barcode=f"{number:08}{copy}", price_fen=6800) for copy in range(1 + number % 2))
     clc = CLASSES[work.subject]
+    holding = Holding(branch="总馆", location="中文图书借阅室", call_number=f"{clc}/{number % 1000}", items=items)
     return Bib(
         record_id=f"{number:09}", source=MarcFormat.CNMARC, title=work.title, responsibility=f"{work.author}著",
         contributors=(Contributor(name=work.author, role="著"),), publisher=work.publisher, year=work.year,
@@ -97,7 +92,7 @@ def bib_of(work: Work, number: int) -> Bib:
         subjects=(Subject(heading=TOPICS[work.subject], places=("中国",)),),
         classes=(Classification(number=clc),), languages=("chi",),
         notes=(Note(texts=("有索引",)),) if number % 3 == 0 else (),
-        holdings=(Holding(branch="总馆", location="中文图书借阅室", call_number=f"{clc}/{number % 1000}", items=items),))
+        holdings=(holding,))
 
 
 def _work(random: Random, number: int) -> Work:

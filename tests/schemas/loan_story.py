@@ -124,7 +124,8 @@ class Story:
                         RequestingAgencyMessage(action=action), reply_to or self.last)
 
     def take(self, holder: Custody, by: AgencyId) -> tuple[Transfer, ...]:
-        return self.say(MessageType.CUSTODY_RECEIPT, by, self.loan.supplier or SUPPLIER, CustodyReceipt(
+        supplier = self.loan.supplier or SUPPLIER
+        return self.say(MessageType.CUSTODY_RECEIPT, by, HOME if by == supplier else supplier, CustodyReceipt(
             barcode=BARCODE, holder=holder, place="柜台", happened_at=NOW), self.last)
 
     def ship_back(self) -> tuple[Transfer, ...]:

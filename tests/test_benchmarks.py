@@ -1,0 +1,109 @@
+"""The benchmarks' own arithmetic and shape; their figures are for ``make bench``."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.__main__ import PARTS, RESULT, SOAK_PARTS, main
+from tests.benchmarks.harness import QUICK, Line, as_document, as_table, percentile, race
+
+FIELDS = ["name", "unit", "ours", "reference", "reference_name", "ratio", "goal", "holds"]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("unit", "ours", "reference", "ratio"),
+    [("messages/s", 300, 100, 3), ("messages/s", 50, 100, 0.5), ("ms", 5, 20, 4), ("ms", 40, 20, 0.5), ("MB", 50, 100, 2)],
+)
+def test_a_ratio_above_one_is_better_for_rates_and_for_times(unit: str, ours: float, reference: float, ratio: float):
+    assert Line("x", unit, ours, reference, "peer").ratio == ratio
+
+
+@pytest.mark.parametrize(("goal", "holds"), [(None, None), (2.9, True), (3, True), (3.1, False)])
+def test_a_goal_is_the_least_ratio(goal: float | None, holds: bool | None):
+    assert Line("x", "messages/s", 300, 100, "peer", goal).holds is holds
+
+
+@pytest.mark.parametrize(("unit", "ours", "holds"), [("ms", 19, True), ("ms", 21, False), ("records/s", 21, True)])
+def test_a_fixed_goal_is_its_own_reference(unit: str, ours: float, holds: bool):
+    line = Line.within("x", unit, ours, 20)
+    assert (line.reference, line.reference_name, line.goal, line.holds) == (20, "goal", 1, holds)
+
+
+def test_a_figure_of_zero_divides_nothing():
+    assert Line("x", "ms", 0, 20, "peer").ratio == float("inf")
+
+
+def test_the_document_has_the_fields_in_their_order_and_null_where_there_is_no_goal():
+    first, second = json.loads(as_document([Line("a", "ms", 1, 3, "peer"), Line("b", "ms", 1, 3, "peer", 2.0)]))
+    assert list(first) == list(second) == FIELDS
+    assert (first["ratio"], first["goal"], first["holds"]) == (3, None, None)
+    assert (second["goal"], second["holds"]) == (2, True)
+
+
+def test_the_table_is_aligned_and_says_what_was_missed():
+    table = as_table([Line("a", "messages/s", 12345, 1, "peer", 2), Line("longer", "ms", 3, 1, "another", 2.0)])
+    head, first, second = table.splitlines()
+    assert "holds" in first
+    assert "missed" in second
+    assert head.index("unit") == first.index("messages/s") == second.index("ms")
+
+
+def test_a_race_counts_calls():
+    calls = [0, 0]
+
+    def count(place: int) -> None:
+        calls[place] += 1
+
+    rates = race(QUICK, lambda: count(0), lambda: count(1))
+    assert all(rate > 100 for rate in rates)
+    assert all(calls)
+
+
+def test_a_percentile_is_one_of_the_values():
+    assert [percentile(range(1, 101), share) for share in (0, 0.5, 0.95, 1)] == [1, 50, 95, 100]
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["sip2", "nonsense"], ["--soak", "marc"]])
+def test_an_unknown_part_is_refused_before_anything_runs(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "choose from" in captured.err
+    assert not RESULT.exists()
+
+
+def test_every_part_has_its_module():
+    folder = Path(__file__).parent / "benchmarks"
+    assert all((folder / f"{module}.py").exists() for module in (*PARTS.values(), *SOAK_PARTS.values()))
+
+
+def test_small_parts_run_and_write_their_lines(capsys: pytest.CaptureFixture[str]):
+    assert main(["envelope", "marc", "--json"], QUICK) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown == json.loads(RESULT.read_text("utf-8"))
+    assert [line["name"] for line in shown][:2] == ["seal", "open"]
+    assert all(line["ours"] > 0 and line["ratio"] > 0 for line in shown)
+
+
+def test_the_gateway_accepts_every_message_of_the_streams():
+    assert main(["accept"], QUICK) == 0
+    assert {line["unit"] for line in json.loads(RESULT.read_text("utf-8"))} == {"messages/s"}
+
+
+def test_a_part_that_fails_is_named_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def fail(_effort: object) -> None:
+        raise ValueError("no disk")
+
+    monkeypatch.setattr("tests.benchmarks.marc.run", fail)
+    assert main(["marc", "envelope"], QUICK) == 1
+    captured = capsys.readouterr()
+    assert "failed: ValueError: no disk" in captured.err
+    assert "seal" in captured.out
