@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("tuf").setLevel(logging.WARNING)  # it tells of each admin of n who was not among the k signers
     asyncio.run(_serve_until_stopped(Settings.load(arguments.config)))
     return 0
 

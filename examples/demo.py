@@ -212,7 +212,7 @@ async def _serve(town: Town) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m examples.demo", description="The sample alliance, lending.")
     parser.add_argument("--libraries", type=_at_least_two, default=FULL_ROSTER, help="how many members (31)")
-    parser.add_argument("--loans", type=int, help="how many loans (60, fewer for a small alliance)")
+    parser.add_argument("--loans", type=_at_least_one, help="how many loans (60, fewer for a small alliance)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same loans and net positions")
     parser.add_argument("--serve", action="store_true", help="leave everything running, with the readers' portal")
     parser.add_argument("--redis", help="URL of a Redis or Valkey for what the gateway may lose")
@@ -221,10 +221,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _at_least_two(text: str) -> int:
-    number = int(text)
-    if number < 2:
-        raise argparse.ArgumentTypeError("an alliance has at least two libraries")
-    return number
+    return _number(text, 2, "an alliance has at least two libraries")
+
+
+def _at_least_one(text: str) -> int:
+    return _number(text, 1, "there is at least one loan")
+
+
+def _number(text: str, least: int, why: str) -> int:
+    if not text.isdecimal() or len(text) > 6 or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} will not do: {why}")
+    return int(text)
 
 
 if __name__ == "__main__":

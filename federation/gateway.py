@@ -91,7 +91,8 @@ class Gateway:
             return self._refuse_bytes(error, now)
         body = verified.message.body
         if not isinstance(body, LoanQuestion):
-            return self._refuse_bytes(NotAccepted(ProblemCode.WRONG_ROLE, "the gateway answers LoanQuestions only"), now)
+            no_question = NotAccepted(ProblemCode.WRONG_ROLE, f"a {verified.message.type} is no LoanQuestion")
+            return self._refuse_bytes(no_question, now)
         loans = await self.store.run(lambda unit: unit.loans.with_barcode(body.barcode))
         answer = LoanAnswer(loans=tuple(opened for loan in loans if (opened := open_copy(loan))))
         header = self.header(MessageType.LOAN_ANSWER, verified.signer, now, QUESTION_LIFE)

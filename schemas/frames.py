@@ -6,11 +6,9 @@ answered with the same ``k``) or delivered under the mailbox number ``n`` (and a
 """
 
 from enum import StrEnum
-from typing import Annotated
+from pydantic import ValidationError
 
-from pydantic import Field, ValidationError
-
-from schemas.identifiers import Wire
+from schemas.identifiers import Count, Wire
 
 FRAME_BYTES_MAX = 4_718_592
 """4.5 MiB: an envelope and its Accepted as JSON strings, with room for escapes."""
@@ -32,7 +30,7 @@ class Frame(Wire):
     """One frame; ``envelope`` and ``accepted`` hold envelope texts, ``number`` is ``k`` or ``n``."""
 
     kind: FrameKind
-    number: Annotated[int, Field(ge=0)] = 0
+    number: Count = 0
     envelope: str | None = None
     accepted: str | None = None
     nonce: str | None = None

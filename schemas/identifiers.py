@@ -75,6 +75,9 @@ class ItemBarcode(Identifier):
 Fen = Annotated[int, Field(ge=0, lt=2**53)]
 """An amount of money: integer fen (1/100 yuan), never a float, safe in every JSON reader."""
 
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+"""A number of things, or a place in an order; safe in every JSON reader and every database."""
+
 ShortText = Annotated[str, StringConstraints(max_length=500)]
 
 

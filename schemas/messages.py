@@ -17,6 +17,7 @@ from schemas.envelope import StreamPosition
 from schemas.identifiers import (
     AgencyId,
     ConversationId,
+    Count,
     ItemBarcode,
     MessageHash,
     PatronToken,
@@ -72,8 +73,8 @@ class SignInAnswer(Wire):
 
     signed_in: bool
     patron: PatronToken | None = None
-    items_max: int = 0
-    items_open: int = 0
+    items_max: Count = 0
+    items_open: Count = 0
     reason: ShortText = ""
 
 
@@ -106,7 +107,7 @@ class StatementLine(Wire):
 
     transfer: ShortText
     evidence: MessageHash
-    index: int
+    index: Count
     code: ShortText
     conv: ShortText
     amount_fen: int
@@ -115,9 +116,9 @@ class StatementLine(Wire):
 class StatementProposal(Wire):
     """Gateway → library: what the window holds for it. Positive amounts are owed to the library."""
 
-    window: int
+    window: Count
     after_index: int
-    upto_index: int
+    upto_index: Count
     lines: tuple[StatementLine, ...]
     net_fen: int
     digest: MessageHash
@@ -126,14 +127,14 @@ class StatementProposal(Wire):
 class StatementAcceptance(Wire):
     """Library → gateway: recomputed alone, and equal."""
 
-    window: int
+    window: Count
     digest: MessageHash
 
 
 class StatementDispute(Wire):
     """Library → gateway: these lines are not what the library's own messages say."""
 
-    window: int
+    window: Count
     digest: MessageHash
     lines: tuple[ShortText, ...]
     reason: ShortText
@@ -143,7 +144,7 @@ class HarvestBatch(Wire):
     """Library → gateway: records of its catalogue; ``last`` closes the run."""
 
     run: ShortText
-    number: int
+    number: Count
     bibs: tuple[Bib, ...]
     deleted: tuple[ShortText, ...] = ()
     last: bool = False
@@ -158,7 +159,7 @@ class Accepted(Wire):
     """Gateway → sender (copied to those who receive the message): durable, at this place of the log."""
 
     message: MessageHash
-    index: int
+    index: Count
     arrived: Timestamp
 
 
@@ -184,15 +185,15 @@ class Resend(Wire):
     """Receiver → sender: a gap; send the exact bytes again from this number on."""
 
     channel: ShortText
-    epoch: int
-    from_seq: int
+    epoch: Count
+    from_seq: Count
 
 
 class Hello(Wire):
     """Library → gateway: this connection speaks for the library; answers the gateway's nonce."""
 
     nonce: ShortText
-    received: int
+    received: Count
 
 
 class MessageType(StrEnum):
@@ -280,8 +281,8 @@ class Message(Wire, Generic[B]):
     reply_to: MessageHash | None = None
     created: Timestamp
     expires: Timestamp
-    dir: tuple[int, MessageHash]
-    cp: tuple[int, MessageHash] | None = None
+    dir: tuple[Count, MessageHash]
+    cp: tuple[Count, MessageHash] | None = None
     stream: StreamPosition | None = None
     nonce: Annotated[str, Field(max_length=64)] | None = None
     body: B

@@ -18,7 +18,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "ours", "reference", "ratio"),
-    [("messages/s", 300, 100, 3), ("messages/s", 50, 100, 0.5), ("ms", 5, 20, 4), ("ms", 40, 20, 0.5), ("MB", 50, 100, 2)],
+    [("messages/s", 300, 100, 3), ("messages/s", 50, 100, 0.5), ("ms", 5, 20, 4), ("ms", 40, 20, 0.5),
+     ("MB", 50, 100, 2)],
 )
 def test_a_ratio_above_one_is_better_for_rates_and_for_times(unit: str, ours: float, reference: float, ratio: float):
     assert Line("x", unit, ours, reference, "peer").ratio == ratio

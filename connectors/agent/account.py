@@ -14,8 +14,9 @@ from connectors.agent.tables import Unit
 from schemas.identifiers import MessageHash
 from schemas.ledger import Entry
 from schemas.lifecycle import event_of
-from schemas.loan import Loan, advance, open_loan
+from schemas.loan import Loan, OutOfTurn, WrongRole, advance, open_loan
 from schemas.messages import (
+    AnyMessage,
     MessageType,
     StatementAcceptance,
     StatementDispute,
@@ -34,10 +35,11 @@ OPENED = "opened "
 
 
 async def answer_statement(office: Office, journal: Journal) -> bool:
-    """Answer the statement that waits, if any; not before the gateway has logged all that this library said."""
-    waiting = await journal.run(lambda unit: unit.fact(STATEMENT) if unit.waiting() == 0 else "")
-    if not waiting:
+    """Answer the first statement that waits, if any; not before the gateway has logged all that this library said."""
+    queue = await journal.run(lambda unit: unit.fact(STATEMENT) if unit.waiting() == 0 else "")
+    if not queue:
         return False
+    waiting, *_ = queue.split()
     proposal = await journal.run(lambda unit: _proposal(unit, waiting))
     own = await journal.run(lambda unit: recompute(unit, office.directory(), office.me, proposal))
     body: StatementAcceptance | StatementDispute
@@ -49,7 +51,7 @@ async def answer_statement(office: Office, journal: Journal) -> bool:
                                 lines=disputed_lines(own, proposal)[:200],
                                 reason=f"own net {own.net_fen} fen, digest {own.digest[:12]}")
     await office.say(kind, office.gateway, body, MessageHash(waiting),
-                     beside=lambda unit: unit.set_fact(STATEMENT, ""))
+                     beside=lambda unit: unit.set_fact(STATEMENT, " ".join(unit.fact(STATEMENT).split()[1:])))
     return True
 
 
@@ -67,18 +69,23 @@ def _entries(unit: Unit, directory: TrustedDirectory, messages: Iterable[tuple[s
     for text, index, envelope in messages:
         message, hash_ = decode_message(decode_envelope(envelope).payload), MessageHash(text)
         assert message.conv is not None
-        before = loans.get(message.conv) or _begun(unit, message.conv)
-        if before is None:
-            before = open_loan(message, hash_)
-        after = before if before.order == hash_ else advance(before, message, hash_)
+        try:
+            before = _before(unit, loans.get(message.conv), message, hash_)
+            after = before if before.order == hash_ else advance(before, message, hash_)
+        except (OutOfTurn, WrongRole):
+            continue  # it moved nothing when it came in either; an order that the hub made up shows in the digest
         loans[message.conv] = after
         for transfer in transfers_for(before, after, message, hash_, event_of(message), directory.tariff, clearing):
             yield Entry(index, transfer)
 
 
-def _begun(unit: Unit, conv: str) -> Loan | None:
-    state = unit.fact(OPENED + conv)
-    return _LOAN.validate_json(state) if state else None
+def _before(unit: Unit, known: Loan | None, message: AnyMessage, hash_: MessageHash) -> Loan:
+    """Return the loan that a message moves; a copy that was handed in here begins it anew, whatever came before."""
+    state = unit.fact(f"{OPENED}{message.conv}")
+    begun = _LOAN.validate_json(state) if state else None
+    if begun is not None and message.reply_to == begun.last:
+        return begun
+    return known or open_loan(message, hash_)
 
 
 def _proposal(unit: Unit, hash_: str) -> StatementProposal:

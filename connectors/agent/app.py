@@ -18,15 +18,17 @@ from connectors.agent import home
 from connectors.agent.account import answer_statement
 from connectors.agent.config import Settings, SettingsRefused
 from connectors.agent.counter import Counter
-from connectors.agent.harvest import HarvestReport, harvest
+from connectors.agent.harvest import HarvestReport, MarcFile, Source, Target, harvest
 from connectors.agent.journal import Journal, Probe
 from connectors.agent.link import GatewayLink
 from connectors.agent.office import Office
 from connectors.agent.reception import Reception
+from connectors.agent.tables import Unit
 from connectors.agent.worker import Worker
 from connectors.ils.sip2 import Sip2Ils
 from connectors.sip2.client import Sip2Client
 from connectors.sip2.verbs import Verbs
+from connectors.z3950 import oid
 from trust.folder import load_folder
 from trust.keys import SealingKey, SigningKey
 
@@ -57,11 +59,21 @@ class Connector:
     worker: Worker
 
     async def harvest(self) -> HarvestReport:
-        """Send the library's MARC file to the union catalogue."""
-        marc = self.settings.marc
-        if marc is None:
-            raise SettingsRefused("no [marc] section: this connector has no catalogue file to harvest")
-        return await harvest(marc.file, marc.charset, marc.mapping(), self.office, self.journal)
+        """Send the library's catalogue to the union catalogue.
+
+        Raises:
+            SettingsRefused: the settings name no source.
+        """
+        marc, target = self.settings.marc, self.settings.z3950
+        if marc is None or (marc.file is None and target is None):
+            raise SettingsRefused("no [marc] section with a file, and no [z3950] target: nothing to harvest from")
+        source: Source
+        if target is not None:
+            source = Target(target.host, target.port, target.database, oid.SYNTAXES[target.syntax], marc.charset)
+        else:
+            assert marc.file is not None
+            source = MarcFile(marc.file, marc.charset)
+        return await harvest(source, marc.mapping(), self.office, self.journal)
 
 
 @asynccontextmanager
@@ -115,11 +127,13 @@ async def watch_once(office: Office, journal: Journal) -> None:
     now = office.clock().isoformat()
     for conv in await journal.run(lambda unit: unit.slots_unanswered(now)):
         await office.decide(conv, home.time_passed)
-    overdue = await journal.run(lambda unit: unit.unconfirmed(now))
-    for hash_, kind in overdue:
-        detail = f"{kind} {hash_[:12]} is not confirmed by its receiver"
-        await journal.run(lambda unit, detail=detail: unit.alarm(now, "not_confirmed", detail))  # type: ignore[misc]
+    await journal.run(lambda unit: _alarm_unconfirmed(unit, now))
     await answer_statement(office, journal)
+
+
+def _alarm_unconfirmed(unit: Unit, now: str) -> None:
+    for hash_, kind in unit.unconfirmed(now):
+        unit.alarm(now, "not_confirmed", f"{kind} {hash_[:12]} is not confirmed by its receiver")
 
 
 async def _token_key(journal: Journal) -> bytes:

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -52,9 +52,9 @@ class Sip2Settings(_Section):
 
 
 class MarcSettings(_Section):
-    """The library's MARC file and where its local fields keep copies."""
+    """The library's MARC file (or, with [z3950], only its charset) and where its local fields keep copies."""
 
-    file: Path
+    file: Path | None = None
     charset: str | None = None
     item_tag: str
     barcode: str
@@ -67,6 +67,15 @@ class MarcSettings(_Section):
         """Return the item fields as the MARC package knows them."""
         return ItemMapping(self.item_tag, self.barcode, branch=self.branch, location=self.location,
                            call_number=self.call_number, price=self.price)
+
+
+class Z3950Settings(_Section):
+    """The library's Z39.50 target: the catalogue is harvested from there where it is given."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)]
+    database: str = "Default"
+    syntax: Literal["usmarc", "unimarc"] = "unimarc"
 
 
 class Settings(_Section):
@@ -82,6 +91,7 @@ class Settings(_Section):
     desk_socket: Path = Path("desk.sock")
     sip2: Sip2Settings
     marc: MarcSettings | None = None
+    z3950: Z3950Settings | None = None
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -104,6 +114,6 @@ class Settings(_Section):
     def _in_folder(self, folder: Path) -> Self:
         names = ("journal", "directory", "signing_key", "sealing_key", "passphrase_file", "desk_socket")
         paths: dict[str, object] = {name: folder / getattr(self, name) for name in names}
-        if self.marc is not None:
+        if self.marc is not None and self.marc.file is not None:
             paths["marc"] = self.marc.model_copy(update={"file": folder / self.marc.file})
         return self.model_copy(update=paths)

@@ -50,7 +50,7 @@ class Counter:
 
         def rule(desk: Desk, now: Loan) -> tuple[Effect, ...]:
             step = next_step(now, me)
-            if only not in (None, step) or desk.unit.has_task(now.conv, Verb.CHECK_OUT):
+            if only not in (None, step) or _is_busy(desk, now):
                 raise NothingToDo(f"loan {now.conv}: the next step would be to {step}, and not yet")
             done.append(step)
             return effects_of(step, now, scan, me)
@@ -60,8 +60,10 @@ class Counter:
 
     async def not_on_shelf(self, conv: str) -> Loan:
         """Staff looked for a copy that was promised, and it is not there."""
-        def rule(_desk: Desk, loan: Loan) -> tuple[Effect, ...]:
+        def rule(desk: Desk, loan: Loan) -> tuple[Effect, ...]:
             self._require(loan, LoanStatus.WILL_SUPPLY)
+            if _is_busy(desk, loan):
+                raise NothingToDo(f"loan {loan.conv}: the ILS has not yet done what was asked of it before")
             return (supplying.NOT_ON_SHELF,)
 
         return await self.office.decide(conv, rule)
@@ -86,10 +88,12 @@ class Counter:
             raise NothingToDo(f"loan {loan.conv} is {loan.status}; this needs a loan of our own copy that is {status}")
 
     async def _loan_at_hand(self, barcode: str, conv: str | None) -> Loan:
+        """Return the one loan that fits. A barcode is its owner's only: a reader's copy may be of another loan."""
         known = await self.journal.run(lambda unit: unit.loans_with(barcode))
         fitting = self._fitting(known, conv)
-        if not fitting:
-            fitting = self._fitting(await self._ask_for_loan(barcode), conv)
+        if not fitting or (conv is None and any(loan.custody is Custody.READER for loan in fitting)):
+            elsewhere = await self._ask_for_loan(barcode)
+            fitting = self._fitting({loan.conv: loan for loan in (*elsewhere, *known)}.values(), conv)
         if not fitting:
             raise NothingToDo(f"no open loan of a copy {barcode} that this library can move on")
         if len(fitting) > 1:
@@ -123,10 +127,15 @@ class Counter:
 
         def keep(unit: Unit) -> Loan:
             known = unit.loan(loan.conv)
-            if known is not None and known.custody is not Custody.READER:
+            if known and self.office.me in (known.home, known.pickup.agency, known.supplier, known.holder):
                 return known
             remember_beginning(unit, loan)
             unit.put_loan(loan)
             return loan
 
         return await self.journal.run(keep)
+
+
+def _is_busy(desk: Desk, loan: Loan) -> bool:
+    """Whether the ILS is about to lend the copy or to let it go: what staff do next must wait for that."""
+    return any(desk.unit.has_task(loan.conv, verb) for verb in (Verb.CHECK_OUT, Verb.CANCEL_HOLD))

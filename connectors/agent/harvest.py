@@ -1,79 +1,148 @@
-"""The library's catalogue, from its MARC file to signed batches; the copies' prices and barcodes stay in the journal.
+"""The library's catalogue, from its source to signed batches; the copies' prices and barcodes stay in the journal.
 
-A batch and the progress of its run are one transaction: cut at any byte, a harvest goes on behind the last batch that
-was signed. The report counts what was read, sent and bad.
+A source is a MARC file, or a Z39.50 target where the library has one. A batch and the progress of its run are one
+transaction: cut at any byte, a harvest goes on behind the last batch that was signed. The report counts what was read,
+sent and bad.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from connectors.agent.journal import Journal
 from connectors.agent.office import Office
 from connectors.agent.tables import Unit
 from connectors.marc.items import ItemMapping
 from connectors.marc.mapping import bib_from_record
-from connectors.marc.reader import read_iso2709
-from connectors.marc.record import BadRecord
+from connectors.marc.reader import read_iso2709, read_record
+from connectors.marc.record import BadRecord, MarcRecord
+from connectors.z3950.client import Z3950Client
+from connectors.z3950.query import Attribute, Term, Use
 from schemas.bib import Bib
 from schemas.messages import HarvestBatch, MessageType
 
 BATCH_RECORDS = 100
+RELATION, ALWAYS_MATCHES = 2, 103
+"""Bib-1 relation attribute 103: the term is ignored, every record of the database matches."""
+ALL_RECORDS = Term("", (Attribute(1, Use.ANY), Attribute(RELATION, ALWAYS_MATCHES)))
 
 
 @dataclass(frozen=True, slots=True)
 class HarvestReport:
-    """What became of a file's records."""
+    """What became of a source's records."""
 
+    source: str
     read: int
     sent: int
     bad: int
 
 
-async def harvest(path: Path, charset: str | None, mapping: ItemMapping, office: Office,
-                  journal: Journal) -> HarvestReport:
-    """Send the whole file, going on where a cut run of the same file stopped."""
-    run = _run_name(path)
-    done = int(await journal.run(lambda unit: unit.fact(f"harvest {run}", "0")))
-    counts = {"read": 0, "bad": 0}
-    batches = _batches(_bibs(path, charset, mapping, counts))
-    number = 0
-    for number, (bibs, last) in enumerate(batches, 1):
-        if number <= done:
-            continue
-        body = HarvestBatch(run=run[:200], number=number, bibs=bibs, last=last)
-        rows = [(bib.record_id, item.barcode, item.price_fen) for bib in bibs for holding in bib.holdings
-                for item in holding.items]
+class Source(Protocol):
+    """Where a library's records come from; ``name`` changes with the contents, so that a cut run can go on."""
 
-        def note(unit: Unit, rows: list[tuple[str, str, int | None]] = rows, number: int = number) -> None:
-            unit.put_items(rows)
-            unit.set_fact(f"harvest {run}", str(number))
+    async def name(self) -> str:
+        """Return what is harvested, and in which state."""
 
-        await office.say(MessageType.HARVEST_BATCH, office.gateway, body, beside=note)
-    return HarvestReport(counts["read"], counts["read"] - counts["bad"], counts["bad"])
+    def records(self) -> AsyncIterator[MarcRecord | BadRecord]:
+        """Yield every record, the bad ones too."""
 
 
-def _run_name(path: Path) -> str:
-    facts = path.stat()
-    return f"{path.name} {facts.st_size} {facts.st_mtime_ns}"
+@dataclass(frozen=True)
+class MarcFile:
+    """An ISO 2709 file."""
+
+    path: Path
+    charset: str | None
+
+    async def name(self) -> str:
+        """Return the file's name, size and time."""
+        facts = self.path.stat()
+        return f"{self.path.name} {facts.st_size} {facts.st_mtime_ns}"
+
+    async def records(self) -> AsyncIterator[MarcRecord | BadRecord]:
+        """Yield the file's records."""
+        with self.path.open("rb") as file:
+            for record in read_iso2709(file, self.charset):
+                yield record
 
 
-def _bibs(path: Path, charset: str | None, mapping: ItemMapping, counts: dict[str, int]) -> Iterator[Bib]:
-    with path.open("rb") as file:
-        for record in read_iso2709(file, charset):
-            counts["read"] += 1
-            if isinstance(record, BadRecord):
-                counts["bad"] += 1
-            else:
-                yield bib_from_record(record, mapping)
+@dataclass(frozen=True)
+class Target:
+    """A Z39.50 database, read from its first record to its last."""
+
+    host: str
+    port: int
+    database: str
+    syntax: str
+    charset: str | None
+
+    async def name(self) -> str:
+        """Return the database and how many records it holds."""
+        async with self._client() as client:
+            return f"z3950 {self.host}:{self.port}/{self.database} {await client.search(ALL_RECORDS)}"
+
+    async def records(self) -> AsyncIterator[MarcRecord | BadRecord]:
+        """Yield the target's records, a batch at a time."""
+        async with self._client() as client:
+            hits = await client.search(ALL_RECORDS)
+            for start in range(1, hits + 1, BATCH_RECORDS):
+                for record in await client.present(start, min(BATCH_RECORDS, hits + 1 - start)):
+                    yield read_record(record.data, self.charset)
+
+    def _client(self) -> Z3950Client:
+        return Z3950Client(self.host, self.port, self.database, preferred_syntax=self.syntax)
 
 
-def _batches(bibs: Iterable[Bib]) -> Iterator[tuple[tuple[Bib, ...], bool]]:
-    """Return the batches, each with whether it is the last."""
-    source = iter(bibs)
-    batch = tuple(islice(source, BATCH_RECORDS))
-    while batch:
-        following = tuple(islice(source, BATCH_RECORDS))
-        yield batch, not following
-        batch = following
+@dataclass
+class _Run:
+    """One harvest under way."""
+
+    mapping: ItemMapping
+    read: int = 0
+    bad: int = 0
+    batch: list[Bib] = field(default_factory=list)
+
+    def take(self, record: MarcRecord | BadRecord) -> None:
+        self.read += 1
+        if isinstance(record, BadRecord):
+            self.bad += 1
+        else:
+            self.batch.append(bib_from_record(record, self.mapping))
+
+
+async def harvest(source: Source, mapping: ItemMapping, office: Office, journal: Journal) -> HarvestReport:
+    """Send a whole source, going on where a cut run of the same source stopped.
+
+    Raises:
+        Z3950Error: the target refused or was silent.
+        OSError: the file cannot be read.
+    """
+    name = await source.name()
+    done = int(await journal.run(lambda unit: unit.fact(f"harvest {name}", "0")))
+    run, number = _Run(mapping), 0
+    async for record in source.records():
+        if len(run.batch) == BATCH_RECORDS:
+            number += 1
+            await _send(office, name, number, run, last=False, known=number <= done)
+        run.take(record)
+    if run.batch:
+        number += 1
+        await _send(office, name, number, run, last=True, known=number <= done)
+    return HarvestReport(name, run.read, run.read - run.bad, run.bad)
+
+
+async def _send(office: Office, name: str, number: int, run: _Run, *, last: bool, known: bool) -> None:
+    bibs = tuple(run.batch)
+    run.batch.clear()
+    if known:
+        return
+    rows = [(bib.record_id, item.barcode, item.price_fen) for bib in bibs for holding in bib.holdings
+            for item in holding.items]
+
+    def note(unit: Unit) -> None:
+        unit.put_items(rows)
+        unit.set_fact(f"harvest {name}", str(number))
+
+    body = HarvestBatch(run=name[:200], number=number, bibs=bibs, last=last)
+    await office.say(MessageType.HARVEST_BATCH, office.gateway, body, beside=note)

@@ -37,12 +37,13 @@ class Journal:
 
     def _open(self) -> sqlite3.Connection:
         try:
+            self._path.touch(mode=0o600)
+            self._path.chmod(0o600)  # before SQLite makes the files beside it, which take over its mode
             connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
             for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA busy_timeout=5000", *DDL):
                 connection.execute(statement)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise JournalFailed(f"{self._path}: cannot be opened ({error}); is it a connector's journal?") from error
-        self._path.chmod(0o600)
         return connection
 
     async def run(self, work: Callable[[Unit], T]) -> T:

@@ -32,6 +32,8 @@ PAUSE_SECONDS_MIN = 0.2
 REPLY_SECONDS_MAX = 30.0
 HEARTBEAT_SECONDS = 20.0
 OUTBOX_BATCH = 32
+_MAY_PASS = frozenset({ProblemCode.FROM_THE_FUTURE, ProblemCode.NEWER_DIRECTORY, ProblemCode.UNKNOWN_KEY})
+"""Refusals of honest mail that end with a set clock or a new directory: nothing behind it is taken in before it."""
 
 
 class GatewayUnreachable(Exception):
@@ -50,6 +52,7 @@ class GatewayLink:
         self._random = random
         self._numbers = 0
         self._replies: dict[int, asyncio.Future[str]] = {}
+        self._answering: set[asyncio.Task[None]] = set()
         self._socket: ClientWebSocketResponse | None = None
         self.is_up = asyncio.Event()
 
@@ -63,7 +66,7 @@ class GatewayLink:
                                                heartbeat=HEARTBEAT_SECONDS) as socket:
                         await self._serve(socket)
                         pause = PAUSE_SECONDS_MIN
-                except (ClientError, OSError, TimeoutError, GatewayUnreachable, MalformedFrame, Refused) as error:
+                except (ClientError, OSError, TimeoutError, GatewayUnreachable, MalformedFrame) as error:
                     log.info("link to the gateway lost: %s", error)
                 await asyncio.sleep(pause * (0.5 + self._random()))
                 pause = min(pause * 2, PAUSE_SECONDS_MAX)
@@ -96,7 +99,10 @@ class GatewayLink:
 
     async def _say_hello(self, socket: ClientWebSocketResponse) -> None:
         """Answer the gateway's nonce, signed; say up to which number the mailbox has been taken in."""
-        challenge = decode_frame(await socket.receive_str(timeout=REPLY_SECONDS_MAX))
+        first = await socket.receive(timeout=REPLY_SECONDS_MAX)
+        if first.type is not WSMsgType.TEXT:
+            raise GatewayUnreachable("the connection ended before the gateway's challenge")
+        challenge = decode_frame(first.data)
         if challenge.kind is not FrameKind.HELLO or not challenge.nonce:
             raise MalformedFrame("the gateway did not begin with its challenge")
         received = int(await self._journal.run(lambda unit: unit.fact("received", "0")))
@@ -111,7 +117,9 @@ class GatewayLink:
         if frame.kind is FrameKind.DELIVER:
             await self._deliver(socket, frame, envelope)
         elif frame.kind is FrameKind.QUESTION:
-            asyncio.get_running_loop().create_task(self._answer_question(socket, frame.number, envelope))
+            answering = asyncio.create_task(self._answer_question(socket, frame.number, envelope))
+            self._answering.add(answering)
+            answering.add_done_callback(self._answering.discard)
         elif frame.kind in (FrameKind.REPLY, FrameKind.ANSWER):
             waiting = self._replies.pop(frame.number, None)
             if waiting is not None and not waiting.done():
@@ -124,6 +132,8 @@ class GatewayLink:
             await self._office.deliver(frame.number, envelope, (frame.accepted or "").encode())
         except Refused as error:
             log.warning("delivery %d refused: %s", frame.number, error)
+            if error.code in _MAY_PASS:
+                raise GatewayUnreachable("mail that cannot be taken in yet is asked for again later") from error
             return
         await socket.send_str(Frame(kind=FrameKind.RECEIVED, number=frame.number).encode())
 

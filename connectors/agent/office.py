@@ -229,8 +229,8 @@ class _Entry:
 
     def _take_in_new(self, verified: Verified[AnyMessage], index: int | None) -> None:
         message, unit, rule = verified.message, self._unit, rule_of(verified.message.type)
-        is_the_hubs = message.src == self._office.gateway
-        if rule.kind is Kind.QUESTION or rule.src is not Part.ANYONE and is_the_hubs is not (rule.src is Part.GATEWAY):
+        by_hub, for_hub = message.src == self._office.gateway, rule.src is Part.GATEWAY
+        if rule.kind is Kind.QUESTION or (rule.src is not Part.ANYONE and by_hub is not for_hub):
             raise Refused(ProblemCode.WRONG_ROLE, f"a {message.type} from {message.src} is no mail")
         if rule.kind is Kind.CONTROL:
             unit.add_message(verified.hash, message.type, message.conv or "", None, verified.envelope)

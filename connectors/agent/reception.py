@@ -8,6 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from connectors.agent.home import patron_token
 from connectors.agent.journal import Journal
 from connectors.agent.office import Office
-from connectors.agent.tables import Session
+from connectors.agent.tables import Session, Unit
 from connectors.ils.port import Ils, IlsFailed
 from schemas.identifiers import ShortText, Wire
 from schemas.messages import (
@@ -106,11 +107,11 @@ class Reception:
         body = question.body
         assert isinstance(body, SignInQuestion)
         credentials = self._open(body.sealed)
-        session = await self.journal.run(lambda unit: unit.session(body.session))
-        if credentials is None or session is None or not self._may_open(session, credentials):
+        used: Session | None = None
+        if credentials is not None:
+            used = await self.journal.run(partial(self._use, credentials, body.session))
+        if credentials is None or used is None:
             return SignInAnswer(signed_in=False, reason="请重新登录")
-        used = replace(session, challenge=f"used {self.token()}")
-        await self.journal.run(lambda unit: unit.put_session(used))
         standing = await self.ils.patron(credentials.card, credentials.pin)
         if not standing.pin_accepted:
             return SignInAnswer(signed_in=False, reason="读者证号或密码不正确")
@@ -130,7 +131,13 @@ class Reception:
                 continue
         return None
 
-    def _may_open(self, session: Session, credentials: Credentials) -> bool:
-        """A challenge opens once, in its time, and only the sign-in it was given for."""
-        in_time = self.office.clock() <= datetime.fromisoformat(session.valid_until)
-        return in_time and session.card is None and credentials.challenge == session.challenge
+    def _use(self, credentials: Credentials, id_: str, unit: Unit) -> Session | None:
+        """Use a challenge up: it opens once, in its time, and only the sign-in it was given for."""
+        session = unit.session(id_)
+        if session is None or session.card is not None or credentials.challenge != session.challenge:
+            return None
+        if self.office.clock() > datetime.fromisoformat(session.valid_until):
+            return None
+        used = replace(session, challenge=f"used {self.token()}")
+        unit.put_session(used)
+        return used

@@ -28,6 +28,8 @@ R, S = ReasonForMessage, SupplierStatus
 
 NOT_ON_SHELF = Do(Verb.CANCEL_HOLD, "not on shelf")
 """Staff looked and did not find it: let the copy go in the ILS and pass the request on."""
+AFTER_UNFILLED = Do(Verb.CANCEL_HOLD, "unfilled")
+"""The ILS would not lend the copy that it had set aside: let it go; the request is passed on already."""
 
 
 def react(desk: Desk, event: Event, loan: Loan, message: AnyMessage) -> tuple[Effect, ...]:
@@ -65,7 +67,9 @@ def _cancel_asked(desk: Desk, loan: Loan, _message: AnyMessage) -> tuple[Effect,
     return (Do(Verb.CANCEL_HOLD, "cancelled"),)
 
 
-def _renew_asked(_desk: Desk, _loan: Loan, _message: AnyMessage) -> tuple[Effect, ...]:
+def _renew_asked(desk: Desk, loan: Loan, _message: AnyMessage) -> tuple[Effect, ...]:
+    if loan.renewals >= desk.policies.renewals_max or desk.unit.has_task(loan.conv, Verb.RENEW):
+        return (_say(loan, R.RENEW_RESPONSE, S.LOANED, answer=False, note="no renewal is left"),)
     return (Do(Verb.RENEW),)
 
 
@@ -84,7 +88,7 @@ def _held(_desk: Desk, loan: Loan, _do: Do, result: Result) -> tuple[Effect, ...
 
 
 def _let_go(_desk: Desk, loan: Loan, do: Do, _result: Result) -> tuple[Effect, ...]:
-    if loan.status is LoanStatus.UNFILLED:
+    if loan.status is LoanStatus.UNFILLED or do.why == AFTER_UNFILLED.why:
         return ()
     if do.why == NOT_ON_SHELF.why:
         return (_say(loan, R.STATUS_CHANGE, S.UNFILLED, reason_unfilled=ReasonUnfilled.NOT_ON_SHELF),)
@@ -97,7 +101,7 @@ def _checked_out(desk: Desk, loan: Loan, do: Do, result: Result) -> tuple[Effect
         return ()
     if not result.ok:
         return (_say(loan, R.STATUS_CHANGE, S.UNFILLED, reason_unfilled=ReasonUnfilled.POLICY_PROBLEM,
-                     note=result.reason),)
+                     note=result.reason), AFTER_UNFILLED)
     due = result.due_date or _default_due(desk)
     price = desk.unit.price_of(barcode)
     return (_say(loan, R.STATUS_CHANGE, S.LOANED, barcode=barcode, price_fen=price, due_date=due),)

@@ -191,6 +191,12 @@ class Unit:
         return [Task(id_, conv, Do(Verb(verb), why, json.loads(argument)), bool(sent))
                 for id_, conv, verb, why, argument, sent in rows]
 
+    def held_barcode(self, conv: str) -> str | None:
+        """Return the copy that a hold was last asked for on a loan's behalf, whoever supplies it now."""
+        row = self._db.execute("SELECT json_extract(argument, '$.barcode') FROM task WHERE conv = ? AND verb = ? "
+                               "AND sent = 1 ORDER BY id DESC LIMIT 1", (conv, Verb.PLACE_HOLD)).fetchone()
+        return row[0] if row else None
+
     def has_task(self, conv: str, verb: Verb) -> bool:
         """Whether such a task of a loan is still open."""
         return self._db.execute("SELECT 1 FROM task WHERE conv = ? AND verb = ? AND done = 0",

@@ -97,10 +97,9 @@ class Worker:
             item = await self._ils.item(barcode)
             later = item.due_date is not None and loan.due_date is not None and item.due_date > loan.due_date
             return Result(True, item.due_date) if later else None
-        if verb is Verb.CHECK_IN:
-            item = await self._ils.item(barcode)
-            return Result(True) if item.status is not CirculationStatus.CHARGED else None
         on_card = await self._ils.items_of(self._card)
+        if verb is Verb.CHECK_IN and barcode not in on_card.charged:
+            return Result(True)
         if verb is Verb.CHECK_OUT and barcode in on_card.charged:
             return Result(True, (await self._ils.item(barcode)).due_date)
         if verb is Verb.PLACE_HOLD and barcode in on_card.held:
@@ -122,11 +121,13 @@ class Worker:
                 return Result(True, reason=barcode)
         return Result(False, reason=refusal)
 
-    async def _cancel_hold(self, task: Task, loan: Loan) -> Result:
-        if loan.barcode is None:
+    async def _cancel_hold(self, task: Task, _loan: Loan) -> Result:
+        """Let the copy go that was set aside; the loan may be another library's by now and not name it."""
+        barcode = await self._journal.run(lambda unit: unit.held_barcode(task.conv))
+        if barcode is None:
             return Result(True)
-        await self._mark_sent(task, loan.barcode)
-        return await self._ils.cancel_hold(loan.barcode, self._card)
+        await self._mark_sent(task, barcode)
+        return await self._ils.cancel_hold(barcode, self._card)
 
     async def _check_out(self, task: Task, _loan: Loan) -> Result:
         barcode = task.do.argument["barcode"]

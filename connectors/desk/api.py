@@ -12,11 +12,13 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from connectors.agent.app import Connector
+from connectors.agent.config import SettingsRefused
 from connectors.agent.counter import SeveralLoans
 from connectors.agent.custody import NothingToDo, Scan, Step
 from connectors.agent.link import GatewayUnreachable
 from connectors.agent.office import Refused
 from connectors.agent.tables import Unit
+from connectors.z3950.errors import Z3950Error
 from schemas.identifiers import ConversationId, ItemBarcode, ShortText, Wire
 from schemas.lending import Condition
 from schemas.loan import Loan
@@ -87,6 +89,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _problem(400, "bad_request", f"{error.error_count()} fields do not fit")
     except (NothingToDo, SeveralLoans) as error:
         return _problem(409, "nothing_to_do", str(error))
+    except (Z3950Error, SettingsRefused, OSError) as error:
+        return _problem(502, "no_harvest", str(error))
     except GatewayUnreachable as error:
         return _problem(503, "gateway_unreachable", str(error))
     except (Refused, TrustError) as error:

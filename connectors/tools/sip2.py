@@ -35,7 +35,8 @@ def pieces(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """
     pending, offset, dropped = b"", 0, 0
     while block := stream.read1(_BLOCK_BYTES):  # type: ignore[attr-defined]  # a pipe gives what it has
-        *whole, pending = _END.split(pending + block)
+        first, *rest = _END.split(block)
+        *whole, pending = pending + first, *rest
         for piece in whole:
             yield offset, piece
             offset, dropped = offset + dropped + len(piece) + 1, 0

@@ -24,6 +24,7 @@ from examples.alliance.roster import Library
 from examples.alliance.stock import item_mapping
 from examples.ils.app import Ports
 from examples.ils.model import ALLIANCE_CARD
+from schemas.bib_terms import MarcFormat
 from schemas.directory import Agency, CreditTier, Directory, Policies, PublicKeyRecord, Role, Tariff
 from schemas.identifiers import AgencyId
 from trust.directory import DIRECTORY_FILE, POLICIES_FILE, TARIFF_FILE
@@ -103,7 +104,12 @@ def write_connector_settings(ground: Ground, libraries: Iterable[Library], ports
                 "call_number": mapping.call_number, "price": mapping.price}
         top = {"agency": library.agency_id, "gateway_url": f"http://127.0.0.1:{gateway_port}/link",
                "directory": "../directory"}
-        _write_toml(ground.connector_settings(library), top, {"sip2": sip2, "marc": marc})
+        sections: dict[str, Mapping[str, object]] = {"sip2": sip2, "marc": marc}
+        if library.z3950 is not None and ports[library.slug].z3950:
+            syntax = "usmarc" if library.marc.format is MarcFormat.MARC21 else "unimarc"
+            sections["z3950"] = {"port": ports[library.slug].z3950, "database": library.z3950.database,
+                                 "syntax": syntax}
+        _write_toml(ground.connector_settings(library), top, sections)
 
 
 def _publish(ground: Ground, directory: Directory, gateway: VerifyingKey, now: datetime) -> None:

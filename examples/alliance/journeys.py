@@ -20,6 +20,9 @@ from examples.alliance.town import Town, by_agency
 from schemas.lending import AmendmentAction, PickupPoint
 
 BLOCKED_READER = 10
+LOANS_AT_ONCE = 3
+"""What every tier of the sample policies allows."""
+ELSEWHERE_SHARE = 0.2
 SIDE_BY_SIDE = 6
 PATIENCE_SECONDS = 0.2
 TITLES_TRIED_MAX = 60
@@ -82,19 +85,33 @@ def applicable(libraries: int) -> tuple[Journey, ...]:
 
 
 def plan(town: Town, loans: int, random: Random) -> list[SampleLoan]:
-    """Return the loans to be made: every applicable journey first, then by their shares."""
+    """Return the loans to be made: every applicable journey first, then by their shares.
+
+    Raises:
+        LookupError: more loans than the alliance's readers may have at once.
+    """
     journeys = applicable(len(town.libraries))
     drawn = [*journeys, *random.choices(journeys, [_SHARES[j] for j in journeys], k=loans)][:loans]
     random.shuffle(drawn)
-    return [_sample(number, journey, town, random) for number, journey in enumerate(drawn)]
+    credit = _credit(town)
+    return [_sample(number, journey, town, random, credit) for number, journey in enumerate(drawn)]
 
 
-def _sample(number: int, journey: Journey, town: Town, random: Random) -> SampleLoan:
-    home = random.choice(town.libraries)
+def _credit(town: Town) -> dict[str, list[int]]:
+    """Return for each library its readers who may borrow, each as often as its tier allows at once."""
+    return {library.slug: [n for _ in range(LOANS_AT_ONCE)
+                           for n, reader in enumerate(readers_of(library, town.seed)) if not reader.block]
+            for library in town.libraries}
+
+
+def _sample(number: int, journey: Journey, town: Town, random: Random, credit: dict[str, list[int]]) -> SampleLoan:
+    homes = [library for library in town.libraries if credit[library.slug]]
+    if not homes:
+        raise LookupError(f"{number} loans are all that readers of {len(town.libraries)} libraries may have at once")
+    home = random.choice(homes)
     elsewhere = random.choice([library for library in town.libraries if library is not home])
-    pickup = elsewhere if random.random() < 0.2 else home
-    readers = [n for n, reader in enumerate(readers_of(home, town.seed)) if not reader.block]
-    reader = BLOCKED_READER if journey is Journey.BLOCKED else readers[number % len(readers)]
+    pickup = elsewhere if random.random() < ELSEWHERE_SHARE else home
+    reader = BLOCKED_READER if journey is Journey.BLOCKED else credit[home.slug].pop(0)
     return SampleLoan(number, journey, home, pickup, reader)
 
 

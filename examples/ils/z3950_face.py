@@ -17,6 +17,8 @@ from schemas.bib import Bib, MarcFormat, normalise_isbn
 
 _SYNTAXES = {MarcFormat.CNMARC: oid.UNIMARC, MarcFormat.MARC21: oid.USMARC}
 
+_ALWAYS_MATCHES = (2, 103)  # Bib-1 relation attribute: the term is ignored
+
 # Bib-1 diagnostics
 _UNSUPPORTED_USE, _UNKNOWN_DATABASE, _UNSUPPORTED_SYNTAX = 114, 235, 239
 
@@ -65,6 +67,8 @@ class Z3950Face:
         return left - right if isinstance(query, AndNot) else left | right
 
     def _find_term(self, term: Term) -> set[int]:
+        if any((attribute.type, attribute.value) == _ALWAYS_MATCHES for attribute in term.attributes):
+            return set(range(len(self._records)))
         use = Use.ANY if term.use is None else term.use
         fields = _FIELDS.get(use) if isinstance(use, int) else None
         if fields is None:

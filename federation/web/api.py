@@ -16,6 +16,7 @@ from federation.gateway import Gateway
 from federation.loans.ordering import is_on_shelf
 from federation.web.link import Links
 from federation.web.readers import ReaderProblem, Readers, ReaderSession
+from federation.web.stages import stage_of
 from schemas.directory import Agency, Role
 from schemas.envelope import ENVELOPE_BYTES_MAX
 from schemas.identifiers import AgencyId, ConversationId, ShortText, Wire
@@ -69,7 +70,7 @@ class SignedAmendment(Wire):
 def add_api(app: web.Application) -> None:
     """Add the interface's routes."""
     app.add_routes([
-        web.get("/link", lambda request: request.app[LINKS].serve(request)),
+        web.get("/link", _link),
         web.post("/envelopes", _envelope),
         web.get("/api/libraries", _libraries),
         web.get("/api/search", _search),
@@ -119,7 +120,8 @@ async def signed_in(request: web.Request) -> ReaderSession:
 def shown_loan(loan: Loan) -> dict[str, Any]:
     """Return what a reader sees of a loan."""
     return {"conv": loan.conv, "title": loan.title, "status": loan.status, "custody": loan.custody,
-            "outcome": loan.outcome, "supplier": loan.supplier, "pickup": loan.pickup.model_dump(),
+            "stage": stage_of(loan), "outcome": loan.outcome, "supplier": loan.supplier,
+            "pickup": loan.pickup.model_dump(),
             "due_date": loan.due_date.isoformat() if loan.due_date else None, "renewals": loan.renewals}
 
 
@@ -133,6 +135,10 @@ def shown_library(agency: Agency) -> dict[str, Any]:
     """Return a member as readers see it."""
     return {"agency": agency.agency, "name_zh": agency.name_zh, "name_en": agency.name_en, "city_zh": agency.city_zh,
             "city_en": agency.city_en, "pickup_points": agency.pickup_points}
+
+
+async def _link(request: web.Request) -> web.WebSocketResponse:
+    return await request.app[LINKS].serve(request)
 
 
 async def _envelope(request: web.Request) -> web.Response:

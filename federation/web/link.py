@@ -29,8 +29,8 @@ HEARTBEAT_SECONDS = 20.0
 LOOK_AGAIN_SECONDS = 5.0
 """A wake-up from another replica may be lost with the cache; the mailbox itself is looked into this often."""
 BATCH = 32
-IN_FLIGHT_MAX = 8
-"""Messages of one library that are decided at the same time; its next frames wait in its own socket."""
+UNACKNOWLEDGED_MAX = 256
+"""Deliveries on their way to one library. One that it refuses is never acknowledged, and must not stop the next."""
 
 
 class LibraryUnreachable(Exception):
@@ -128,7 +128,6 @@ class _Link:
         self._numbers = 0
         self._answers: dict[int, asyncio.Future[str]] = {}
         self._acknowledged = asyncio.Event()
-        self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
 
     async def run(self) -> None:
         """Deliver and receive until the connection ends."""
@@ -145,7 +144,8 @@ class _Link:
             with suppress(asyncio.CancelledError, ConnectionError, ClientError):
                 await sender
             for answer in self._answers.values():
-                answer.cancel()
+                if not answer.done():
+                    answer.set_exception(ConnectionResetError("the link broke"))
 
     async def ask(self, envelope: bytes, seconds: float) -> bytes:
         """Send a question and return the answer's envelope."""
@@ -184,7 +184,7 @@ class _Link:
         await self.socket.send_str(frame.encode())
 
     async def _deliver(self) -> None:
-        """Send what the mailbox holds behind the last acknowledged number, batch by batch."""
+        """Send what the mailbox holds behind the last acknowledged number, and only so much ahead of it."""
         sent = self._received
         while True:
             self.mail.clear()
@@ -192,9 +192,8 @@ class _Link:
             for entry in entries:
                 await self._send(_delivery(entry))
                 sent = entry.number
-            if entries:
-                await self._wait_for(sent)
-            else:
+            await self._wait_for(sent - UNACKNOWLEDGED_MAX)
+            if not entries:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.mail.wait(), LOOK_AGAIN_SECONDS)
 

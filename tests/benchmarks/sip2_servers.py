@@ -11,7 +11,8 @@ from typing import Any
 
 DATE = "20260101    120000"
 TITLE = "The Dream of the Red Chamber"
-FIXED: dict[str, Any] = {"circulation_status": "03", "security_marker": "02", "fee_type": "01", "transaction_date": DATE}
+FIXED: dict[str, Any] = {
+    "circulation_status": "03", "security_marker": "02", "fee_type": "01", "transaction_date": DATE}
 
 
 async def ours() -> None:

@@ -23,7 +23,7 @@ INPUTS = 1_000_000
 BLOCK = 10_000
 SLOWEST_MS_MAX = 100.0
 TREACHEROUS = "東質珅觸軀四會育尚|é，\N{CJK UNIFIED IDEOGRAPH-20000}"
-SPLICES = (b"|", b"||", b"\r", b"\n", b"\r\n", b"AY1AZ", b"AZFFFF", b"AA", b"64", b" " * 40, b"\x00", b"\x1b", b"\xff\xfe")
+SPLICES = (b"|", b"||", b"\r", b"\n", b"\r\n", b"AY1AZ", b"AZFFFF", b"AA", b"64", b"\x00", b"\xff\xfe", b" " * 40)
 SEEDS = (*MESSAGES.values(), build("17", transaction_date=DATE, AO="YP", AB="B0001"), build("97"), build("96"))
 
 

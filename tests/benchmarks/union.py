@@ -13,8 +13,17 @@ from examples.alliance.books import load_books
 from schemas.bib import Bib, Classification, Contributor, Holding, Isbn, Item, MarcFormat, Note, Subject
 from schemas.identifiers import AgencyId
 
-WORDS = ["中国", "世界", "上海", "江南", "现代", "古代", "当代", "经济", "社会", "历史", "文化", "文学", "艺术", "哲学", "科学", "技术", "教育", "管理", "心理", "儿童", "家庭", "健康", "医学", "法律", "政治", "军事", "城市", "乡村", "环境", "地理", "旅行", "美食", "建筑", "园林", "戏曲", "音乐", "绘画", "书法", "摄影", "电影", "诗歌", "小说", "散文", "传记", "故事", "童话", "神话", "计算机", "程序", "网络", "数据", "算法", "人工智能", "机器", "数学", "物理", "化学", "生物", "天文", "海洋", "动物", "植物", "农业", "工程", "设计", "发展", "研究", "概论", "导论", "入门", "教程", "手册", "词典", "选集", "全集", "通史", "简史", "评论", "思想", "理论", "方法", "实践", "问题", "变迁", "记忆", "时代", "春天", "夜晚", "长江", "太湖", "运河", "西湖", "黄山", "红楼", "三国", "水浒", "西游", "明清", "唐宋", "民国", "的", "与", "之", "论", "新", "大", "小", "在", "我的", "一个", "从", "到"]
-ENGLISH = ["introduction", "to", "the", "of", "data", "design", "systems", "modern", "history", "art", "theory", "practice", "computer", "network", "machine", "learning", "city", "river", "love", "war", "and"]
+_WORDS = (
+    "中国 世界 上海 江南 现代 古代 当代 经济 社会 历史 文化 文学 艺术 哲学 科学 技术 教育 管理 心理 儿童 "
+    "家庭 健康 医学 法律 政治 军事 城市 乡村 环境 地理 旅行 美食 建筑 园林 戏曲 音乐 绘画 书法 摄影 电影 "
+    "诗歌 小说 散文 传记 故事 童话 神话 计算机 程序 网络 数据 算法 人工智能 机器 数学 物理 化学 生物 天文 "
+    "海洋 动物 植物 农业 工程 设计 发展 研究 概论 导论 入门 教程 手册 词典 选集 全集 通史 简史 评论 思想 "
+    "理论 方法 实践 问题 变迁 记忆 时代 春天 夜晚 长江 太湖 运河 西湖 黄山 红楼 三国 水浒 西游 明清 唐宋 "
+    "民国 的 与 之 论 新 大 小 在 我的 一个 从 到")
+_ENGLISH = (
+    "introduction to the of data design systems modern history art theory practice computer network machine "
+    "learning city river love war and")
+WORDS, ENGLISH = _WORDS.split(), _ENGLISH.split()
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
 GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华文辉志远思雨晨"
 PUBLISHERS = tuple(f"{place}{kind}出版社" for place in ("人民", "上海", "江苏", "浙江", "安徽", "科学", "清华大学",
