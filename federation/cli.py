@@ -26,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("tuf").setLevel(logging.WARNING)  # it notes every admin who has not signed a k-of-n document
     try:
         settings = Settings.load(arguments.config)
         return int(asyncio.run(arguments.run(settings, arguments)))
@@ -98,8 +99,15 @@ async def ask(socket: Path, method: str, path: str) -> bytes:
         raise NotRunning(f"no gateway answers at {socket} ({type(error).__name__}); start it with "
                          "'delta-gateway serve'") from None
     if answer.status >= 400:
-        raise NotRunning(json.loads(body).get("detail", "refused"))
+        raise NotRunning(f"the gateway refused ({answer.status}): {_detail(body)}")
     return body
+
+
+def _detail(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return body[:200].decode(errors="replace")
 
 
 def _print(answer: Any, *, as_json: bool) -> None:

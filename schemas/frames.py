@@ -6,6 +6,7 @@ answered with the same ``k``) or delivered under the mailbox number ``n`` (and a
 """
 
 from enum import StrEnum
+
 from pydantic import ValidationError
 
 from schemas.identifiers import Count, Wire

@@ -62,8 +62,8 @@ class Counter:
         """Staff looked for a copy that was promised, and it is not there."""
         def rule(desk: Desk, loan: Loan) -> tuple[Effect, ...]:
             self._require(loan, LoanStatus.WILL_SUPPLY)
-            if _is_busy(desk, loan):
-                raise NothingToDo(f"loan {loan.conv}: the ILS has not yet done what was asked of it before")
+            if loan.confirmed is None or _is_busy(desk, loan):
+                raise NothingToDo(f"loan {loan.conv} is not on the pull list: not confirmed, or on its way already")
             return (supplying.NOT_ON_SHELF,)
 
         return await self.office.decide(conv, rule)

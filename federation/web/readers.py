@@ -120,8 +120,8 @@ class Readers:
     async def propose(self, session: ReaderSession, cluster_id: str, pickup: PickupPoint) -> tuple[str, Proposal]:
         """Return a new loan's id and what the reader is asked to sign."""
         directory = self.gateway.directory()
-        if pickup.agency not in directory.directory.by_id:
-            raise ReaderProblem(ProblemCode.BAD_REQUEST, "the pickup library is not a member")
+        if all(pickup.agency != library.agency for library in directory.directory.libraries()):
+            raise ReaderProblem(ProblemCode.BAD_REQUEST, "no member library runs that pickup point")
         cluster, answers = await self.work(cluster_id, live=True)
         found = await self.gateway.store.run(lambda unit: candidates(unit, directory, cluster, answers))
         proposal = propose_loan(directory, cluster, found, session.home, pickup)

@@ -24,7 +24,7 @@ from tests.benchmarks.union import Union
 from trust.dsse import decode_envelope
 
 SENDERS = 64
-MESSAGES_EACH = 40
+MESSAGES_EACH = 22
 
 Envelopes = list[bytes]
 
