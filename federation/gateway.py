@@ -248,7 +248,7 @@ class Road:
         accepted = self._accepted(message, hash_, index).envelope
         unit.messages.add(StoredMessage(hash_, message.type, message.src, message.dst, message.conv or "", index,
                                         envelope, accepted))
-        for agency in {message.dst, *message.copies} - {gateway.me, message.src}:
+        for agency in _hearers(message, before) - {gateway.me, message.src}:
             unit.mailboxes.put(agency, envelope, accepted)
             self.listeners.add(agency)
         return accepted
@@ -289,12 +289,12 @@ class Road:
 
 
 def _check_copies(loan: Loan, message: AnyMessage) -> None:
-    """Home and pickup library hear every relayed message; whoever holds the copy may hear it, and nobody else.
-
-    Who holds it now the sender cannot always know: that news may still be on its way to it.
-    """
-    hearing, ends = set(message.copies), {message.src, message.dst}
-    if not hearing <= {loan.home, loan.pickup.agency, loan.holder, loan.supplier, *loan.former}:
-        raise WrongRole("a copy goes to a library that has no part in this loan")
-    if not {loan.home, loan.pickup.agency} <= hearing | ends:
+    """Home and pickup library hear every relayed message; who holds the copy now, its sender cannot always know."""
+    if not {loan.home, loan.pickup.agency} <= {message.src, message.dst, *message.copies}:
         raise WrongRole("the home or the pickup library is missing from the copies")
+
+
+def _hearers(message: AnyMessage, loan: Loan | None) -> set[AgencyId]:
+    """Return whose mailbox a message goes to: its receiver, and of the copies those that have a part in the loan."""
+    parts = {loan.home, loan.pickup.agency, loan.holder, loan.supplier, *loan.former} if loan else set()
+    return {message.dst, *(agency for agency in message.copies if agency in parts)}

@@ -15,6 +15,7 @@ from schemas.lending import (
     Custody,
     CustodyReceipt,
     Order,
+    OrderRefused,
     PickupPoint,
     Quote,
     Request,
@@ -79,6 +80,7 @@ class Loan:
     due_date: date | None = None
     renewals: int = 0
     renewing: bool = False
+    note: str = ""
     last: MessageHash | None = None
 
 
@@ -254,8 +256,14 @@ def _renew_asked(loan: Loan, _message: AnyMessage, _hash: MessageHash) -> Loan:
     return replace(loan, renewing=True)
 
 
-def _renew_refused(loan: Loan, _message: AnyMessage, _hash: MessageHash) -> Loan:
-    return replace(loan, renewing=False)
+def _renew_refused(loan: Loan, message: AnyMessage, _hash: MessageHash) -> Loan:
+    assert isinstance(message.body, SupplyingAgencyMessage)
+    return replace(loan, renewing=False, note=message.body.note)
+
+
+def _order_refused(loan: Loan, message: AnyMessage, _hash: MessageHash) -> Loan:
+    assert isinstance(message.body, OrderRefused)
+    return replace(loan, note=message.body.reason)
 
 
 def _cancelled(loan: Loan, _message: AnyMessage, hash_: MessageHash) -> Loan:
@@ -279,6 +287,7 @@ def _reserved(loan: Loan, message: AnyMessage, _hash: MessageHash) -> Loan:
 
 
 _FOLDS: Mapping[Event, Callable[[Loan, AnyMessage, MessageHash], Loan]] = MappingProxyType({
+    E.ORDER_REFUSED: _order_refused,
     E.RESERVATION_ASKED: _reservation_asked,
     E.RESERVATION_GRANTED: _reserved,
     E.RELEASED: _released,

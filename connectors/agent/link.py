@@ -68,6 +68,8 @@ class GatewayLink:
                         pause = PAUSE_SECONDS_MIN
                 except (ClientError, OSError, TimeoutError, GatewayUnreachable, MalformedFrame) as error:
                     log.info("link to the gateway lost: %s", error)
+                except Exception:  # a message this program cannot digest stops its own mail, never the library's work
+                    log.exception("the link failed and begins again")
                 await asyncio.sleep(pause * (0.5 + self._random()))
                 pause = min(pause * 2, PAUSE_SECONDS_MAX)
 

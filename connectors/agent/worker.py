@@ -12,7 +12,7 @@ from connectors.agent.effects import WRITES, Verb
 from connectors.agent.journal import Journal
 from connectors.agent.office import Office
 from connectors.agent.tables import Task, Unit
-from connectors.ils.port import Ils, IlsFailed, PatronStanding, Result
+from connectors.ils.port import Ils, IlsFailed, IlsUnavailable, PatronStanding, Result
 from schemas.bib import CirculationStatus
 from schemas.lending import ReasonUnfilled
 from schemas.loan import Loan
@@ -68,6 +68,9 @@ class Worker:
                 await self._do(task)
             except IlsFailed as error:
                 failure = error
+            except Exception:  # one loan's task must not stop the others'
+                log.exception("task %d of loan %s failed", task.id, task.conv)
+                failure = IlsUnavailable(f"task {task.id} failed; see the log")
         if failure is not None:
             raise failure
         return bool(tasks)

@@ -122,7 +122,8 @@ def shown_loan(loan: Loan) -> dict[str, Any]:
     return {"conv": loan.conv, "title": loan.title, "status": loan.status, "custody": loan.custody,
             "stage": stage_of(loan), "outcome": loan.outcome, "supplier": loan.supplier,
             "pickup": loan.pickup.model_dump(),
-            "due_date": loan.due_date.isoformat() if loan.due_date else None, "renewals": loan.renewals}
+            "due_date": loan.due_date.isoformat() if loan.due_date else None, "renewals": loan.renewals,
+            "note": loan.note}
 
 
 def shown_hit(hit: Hit) -> dict[str, Any]:

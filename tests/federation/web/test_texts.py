@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from federation.loans.rota import Candidate, propose
 from federation.web.stages import Stage
 from federation.web.texts import Language, accepted_language, chosen_language, load_texts, phrase, speech_of
+from schemas.lending import OrderRefusal
 from tests.federation.web.site import LIBRARIES
 
 TEXTS = load_texts()
@@ -66,3 +67,8 @@ def test_a_language_is_asked_for_by_its_name():
 ])
 def test_catalogued_text_names_its_language(words, language):
     assert speech_of(words) == language
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_refusal_of_an_order_is_told_in_words(language):
+    assert {f"note.{reason}" for reason in OrderRefusal} <= TEXTS[language]["script"].keys()

@@ -38,6 +38,7 @@ function showLoan(list, loan, names) {
   showFact(part(".due"), isOut && loan.due_date && day(loan.due_date));
   showPlace(part(".pickup dd"), loan.pickup, names);
   showFact(part(".supplier"), loan.supplier && (names.get(loan.supplier) ?? loan.supplier));
+  showFact(part(".note"), loan.note && (page.texts[`note.${loan.note}`] ?? loan.note));
   showFact(part(".number"), loan.conv);
   const limit = offer === "Renew" && loan.renewals >= page.renewals_max;
   const renewed = loan.renewals > 0 ? [text("renewed", { count: loan.renewals })] : [];
