@@ -14,7 +14,7 @@ test: $(VENV)/test.done
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 bench: $(VENV)/test.done
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -17,8 +17,9 @@ from connectors.agent.app import run_connector
 from connectors.agent.config import Settings, SettingsRefused
 from connectors.agent.journal import JournalFailed
 from connectors.desk.api import serve_desk
+from connectors.kiosk import KioskSettings, serve_kiosks
 from connectors.sip2.errors import Sip2Error
-from connectors.tools import desk, marc, sip2, z3950
+from connectors.tools import desk, doctor, marc, sip2, z3950
 from connectors.tools.terminal import Refused, ToolError, WrongUse, note, say
 from trust.errors import TrustError
 
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="运行连接器 run until stopped")
     serve.add_argument("--config", type=Path, default=desk.CONFIG, help=f"settings file ({desk.CONFIG})")
     serve.set_defaults(run=_serve)
-    for tool in (desk, marc, sip2, z3950):
+    for tool in (desk, doctor, marc, sip2, z3950):
         tool.add_commands(commands)
     return parser
 
@@ -67,16 +68,18 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("tuf").setLevel(logging.WARNING)  # it tells of each admin of n who was not among the k signers
-    asyncio.run(_serve_until_stopped(Settings.load(arguments.config)))
+    asyncio.run(_serve_until_stopped(Settings.load(arguments.config), arguments.config.parent))
     return 0
 
 
-async def _serve_until_stopped(settings: Settings) -> None:
+async def _serve_until_stopped(settings: Settings, folder: Path) -> None:
+    kiosks = KioskSettings.read(settings.kiosk, folder)
     await _require_alone(settings.desk_socket)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with run_connector(settings) as connector, serve_desk(connector, settings.desk_socket):
+    async with (run_connector(settings) as connector, serve_desk(connector, settings.desk_socket),
+                serve_kiosks(connector, kiosks)):
         say(f"{settings.agency}: {settings.desk_socket}")
         sys.stdout.flush()
         await stop.wait()

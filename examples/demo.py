@@ -20,8 +20,9 @@ from random import Random
 from typing import Any
 
 from examples.alliance.hostile import Attempt, attack_connector, attack_gateway, captured_message
-from examples.alliance.journeys import BLOCKED_READER, EXPECTED, Journey, SampleLoan, applicable, live, plan, steps_of
+from examples.alliance.journeys import live, steps_of
 from examples.alliance.people import Refused
+from examples.alliance.planning import BLOCKED_READER, EXPECTED, Journey, SampleLoan, applicable, plan
 from examples.alliance.progress import Progress
 from examples.alliance.readers import readers_of
 from examples.alliance.roster import Library

@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import ClientError, ClientSession, UnixConnector
 
@@ -68,21 +69,29 @@ async def _serve(settings: Settings, _arguments: argparse.Namespace) -> int:
 
 
 async def _show(settings: Settings, arguments: argparse.Namespace) -> int:
-    answer = json.loads(await ask(settings.operator_socket, "GET", arguments.path))
+    answer = await _ask_json(settings, "GET", arguments.path)
     _print(answer, as_json=arguments.json)
     return 1 if arguments.path == "/audit" and answer else 0
 
 
 async def _settle(settings: Settings, arguments: argparse.Namespace) -> int:
-    _print(json.loads(await ask(settings.operator_socket, "POST", "/windows")), as_json=arguments.json)
+    _print(await _ask_json(settings, "POST", "/windows"), as_json=arguments.json)
     return 0
 
 
 async def _evidence(settings: Settings, arguments: argparse.Namespace) -> int:
-    bundle = await ask(settings.operator_socket, "GET", f"/evidence/{arguments.loan}")
+    bundle = await ask(settings.operator_socket, "GET", f"/evidence/{quote(arguments.loan, safe='')}")
     write_atomically(arguments.output, bundle)
     _print({"bundle": str(arguments.output), "bytes": len(bundle)}, as_json=arguments.json)
     return 0
+
+
+async def _ask_json(settings: Settings, method: str, path: str) -> Any:
+    answer = await ask(settings.operator_socket, method, path)
+    try:
+        return json.loads(answer)
+    except ValueError:
+        raise NotRunning(f"what answers at {settings.operator_socket} is no gateway's operator socket") from None
 
 
 async def ask(socket: Path, method: str, path: str) -> bytes:

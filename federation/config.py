@@ -37,7 +37,7 @@ class Settings(BaseModel):
             settings = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise SettingsRefused(f"{path} cannot be read: {error.strerror}") from None
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsRefused(f"{path} is no TOML file: {error}") from None
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]

@@ -190,7 +190,17 @@ class Road:
         if message.copies and not rule.relayed:
             raise NotAccepted(ProblemCode.WRONG_ROLE, f"{message.type} concerns nobody but its receiver")
 
+    def _check_subject(self, message: AnyMessage) -> None:
+        """A control message is about one that passed between the same two: a stranger has nothing to say of it."""
+        hash_ = getattr(message.body, "message", None)
+        about = self.unit.messages.get(hash_) if hash_ else None
+        ends, conv = (about and {about.src, about.dst}), (about.conv if about else "")
+        if (hash_ and ends != {message.src, message.dst}) or conv != (message.conv or ""):
+            raise NotAccepted(ProblemCode.REPLY_MISMATCH, f"a {message.type} of no message between these two")
+
     def _check_reply(self, message: AnyMessage, rule: Rule) -> None:
+        if rule.kind is Kind.CONTROL:
+            self._check_subject(message)
         if not rule.answers:
             return
         asked = self.unit.messages.get(message.reply_to) if message.reply_to else None

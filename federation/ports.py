@@ -133,7 +133,7 @@ class Loans(Protocol):
         """Return every loan with the time of its last change."""
 
     def open_of(self, agency: str) -> int:
-        """Return how many unfinished loans an agency supplies or asks for: its load."""
+        """Return how many unfinished loans an agency supplies: its load."""
 
     def balance(self, agency: str) -> tuple[int, int]:
         """Return how often an agency has lent and borrowed."""

@@ -88,9 +88,13 @@ class Issn(_Model):
 
 
 class Contributor(_Model):
-    """A person or body responsible for the work; an inverted name is written ``surname, forename``."""
+    """A person or body responsible for the work; an inverted name is written ``surname, forename``.
+
+    ``units`` are the parts of a body that are named under it, from the largest: a university's library.
+    """
 
     name: str
+    units: tuple[str, ...] = ()
     role: str = ""
     pinyin: str = ""
     dates: str = ""

@@ -9,9 +9,10 @@ moves what (``schemas.tariff``).
 """
 
 import json
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from hashlib import sha256
+from operator import attrgetter
 
 from schemas.identifiers import AgencyId, ConversationId, Identifier, MessageHash
 
@@ -72,6 +73,10 @@ class Transfer:
         return self.kind in SETTLED
 
 
+values_of = attrgetter(*(each.name for each in fields(Transfer)))
+"""Returns a transfer's values in the order of its fields, as the journal stores and chains them."""
+
+
 def transfer_id(conv: ConversationId, code: Code, kind: TransferKind) -> TransferId:
     """Return the id: a loan has at most one transfer of each kind for each thing it pays for.
 
@@ -90,7 +95,7 @@ class Entry:
 
     def digest(self, previous: str) -> str:
         """Return SHA-256 over the entry and the digest of the entry before it: the journal is a chain."""
-        row = json.dumps([previous, self.index, *astuple(self.transfer)], separators=(",", ":"))
+        row = json.dumps([previous, self.index, *values_of(self.transfer)], separators=(",", ":"))
         return sha256(row.encode()).hexdigest()
 
 

@@ -121,7 +121,7 @@ def advance(loan: Loan, message: AnyMessage, hash_: MessageHash) -> Loan:
         OutOfTurn: the status or custody table has no such step.
     """
     event = event_of(message)
-    if event in _LATE and _place_has_ended(loan, message.src):
+    if is_late(loan, message):
         return loan
     _require_parts(loan, message, event)
     try:
@@ -135,8 +135,10 @@ def advance(loan: Loan, message: AnyMessage, hash_: MessageHash) -> Loan:
     return _FOLDS.get(event, _unchanged)(moved, message, hash_)
 
 
-def _place_has_ended(loan: Loan, agency: AgencyId) -> bool:
-    return loan.outcome in _GIVEN_BACK if agency == loan.supplier else agency in loan.former
+def is_late(loan: Loan, message: AnyMessage) -> bool:
+    """Whether this is the answer of a supplier whose place has ended: nothing follows from it any more."""
+    ended = loan.outcome in _GIVEN_BACK if message.src == loan.supplier else message.src in loan.former
+    return ended and event_of(message) in _LATE
 
 
 def _require_parts(loan: Loan, message: AnyMessage, event: Event) -> None:
@@ -309,6 +311,9 @@ _FOLDS: Mapping[Event, Callable[[Loan, AnyMessage, MessageHash], Loan]] = Mappin
 
 
 def copies_of(loan: Loan, src: AgencyId, dst: AgencyId) -> tuple[AgencyId, ...]:
-    """Return who else must receive a relayed message: the home library, the pickup library and whoever holds it."""
-    concerned = (loan.home, loan.pickup.agency, loan.holder)
+    """Return who else must receive a relayed message: the home library, the pickup library and whoever holds it.
+
+    What a former supplier says too late is no business of the one that took its place.
+    """
+    concerned = (loan.home, loan.pickup.agency, None if src in loan.former else loan.holder)
     return tuple(dict.fromkeys(agency for agency in concerned if agency and agency not in (src, dst)))

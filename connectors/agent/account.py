@@ -30,28 +30,40 @@ from trust.dsse import decode_envelope
 
 _LOAN = TypeAdapter(Loan)
 STATEMENT = "statement"
+SETTLED = "settled"
+"""Name of the fact that keeps the log index up to which statements were answered."""
 OPENED = "opened "
 """Name of the fact that keeps where a loan began for a library that met it only at a return."""
 
 
 async def answer_statement(office: Office, journal: Journal) -> bool:
-    """Answer the first statement that waits, if any; not before the gateway has logged all that this library said."""
+    """Answer the first statement that waits, if any; not before the gateway has logged all that this library said.
+
+    A window that leaves out what an earlier one should have held, or holds it twice, is disputed like a wrong line.
+    """
     queue = await journal.run(lambda unit: unit.fact(STATEMENT) if unit.waiting() == 0 else "")
     if not queue:
         return False
     waiting, *_ = queue.split()
     proposal = await journal.run(lambda unit: _proposal(unit, waiting))
+    settled = int(await journal.run(lambda unit: unit.fact(SETTLED, "-1")))
+    unanswered = proposal.model_copy(update={"after_index": settled})
     own = await journal.run(lambda unit: recompute(unit, office.directory(), office.me, proposal))
+    due = await journal.run(lambda unit: recompute(unit, office.directory(), office.me, unanswered))
     body: StatementAcceptance | StatementDispute
-    if own.digest == proposal.digest:
+    if own.digest == proposal.digest and own.lines == due.lines:
         kind, body = MessageType.STATEMENT_ACCEPTANCE, StatementAcceptance(window=proposal.window, digest=own.digest)
     else:
         kind = MessageType.STATEMENT_DISPUTE
         body = StatementDispute(window=proposal.window, digest=proposal.digest,
-                                lines=disputed_lines(own, proposal)[:200],
-                                reason=f"own net {own.net_fen} fen, digest {own.digest[:12]}")
-    await office.say(kind, office.gateway, body, MessageHash(waiting),
-                     beside=lambda unit: unit.set_fact(STATEMENT, " ".join(unit.fact(STATEMENT).split()[1:])))
+                                lines=disputed_lines(due, proposal)[:200],
+                                reason=f"own net {due.net_fen} fen after index {settled}, digest {own.digest[:12]}")
+
+    def note(unit: Unit) -> None:
+        unit.set_fact(STATEMENT, " ".join(unit.fact(STATEMENT).split()[1:]))
+        unit.set_fact(SETTLED, str(max(settled, proposal.upto_index)))
+
+    await office.say(kind, office.gateway, body, MessageHash(waiting), beside=note)
     return True
 
 

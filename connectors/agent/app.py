@@ -16,7 +16,7 @@ from random import Random
 
 from connectors.agent import home
 from connectors.agent.account import answer_statement
-from connectors.agent.config import Settings, SettingsRefused
+from connectors.agent.config import Settings, SettingsRefused, Sip2Settings
 from connectors.agent.counter import Counter
 from connectors.agent.harvest import HarvestReport, MarcFile, Source, Target, harvest
 from connectors.agent.journal import Journal, Probe
@@ -27,6 +27,8 @@ from connectors.agent.tables import Unit
 from connectors.agent.worker import Worker
 from connectors.ils.sip2 import Sip2Ils
 from connectors.sip2.client import Sip2Client
+from connectors.sip2.dialect import LearnedDialect
+from connectors.sip2.profile import Checksum
 from connectors.sip2.verbs import Verbs
 from connectors.z3950 import oid
 from trust.folder import load_folder
@@ -35,6 +37,7 @@ from trust.keys import SealingKey, SigningKey
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
+LEARNED = "learned checksum"
 TOKEN_KEY = "token key"  # noqa: S105  the name of a fact, not its value
 
 
@@ -57,6 +60,7 @@ class Connector:
     link: GatewayLink
     counter: Counter
     worker: Worker
+    client: Sip2Client
 
     async def harvest(self) -> HarvestReport:
         """Send the library's catalogue to the union catalogue.
@@ -92,16 +96,14 @@ async def run_connector(settings: Settings, *, clock: Callable[[], datetime] = s
     sealing = SealingKey.load(settings.sealing_key, passphrase)
     journal = Journal(settings.journal, probe)
     try:
-        async with Sip2Client(settings.sip2.host, settings.sip2.port, settings.sip2.profile(),
-                              settings.sip2.credentials(), max_lines=settings.sip2.max_lines,
-                              deadline_seconds=settings.sip2.deadline_seconds) as client:
+        async with _sip2_client(settings.sip2, await _recall(journal)) as client:
             ils = Sip2Ils(Verbs(client, clock))
             office = Office(settings.agency, key, lambda: directory, journal, clock, await _token_key(journal))
             reception = Reception(office, journal, ils, (sealing,), lambda: secrets.token_urlsafe(24))
             jitter = (random or Random(os.urandom(8))).random  # noqa: S311  spreads reconnects, guards nothing
             link = GatewayLink(settings.gateway_url, office, journal, reception.answer, jitter)
             connector = Connector(settings, office, journal, link, Counter(office, journal, link),
-                                  Worker(journal, office, ils, settings.sip2.institutional_card))
+                                  Worker(journal, office, ils, settings.sip2.institutional_card), client)
             async with asyncio.TaskGroup() as loops:
                 running = [loops.create_task(loop) for loop in
                            (link.run(), connector.worker.run(), _watch(connector))]
@@ -119,7 +121,11 @@ async def _watch(connector: Connector) -> None:
     office, journal = connector.office, connector.journal
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        await watch_once(office, journal)
+        try:
+            await watch_once(office, journal)
+            await _remember(journal, connector.client)
+        except Exception:  # what goes wrong for one deadline must not stop the clock for all others
+            log.exception("the watch failed and goes on")
 
 
 async def watch_once(office: Office, journal: Journal) -> None:
@@ -134,6 +140,23 @@ async def watch_once(office: Office, journal: Journal) -> None:
 def _alarm_unconfirmed(unit: Unit, now: str) -> None:
     for hash_, kind in unit.unconfirmed(now):
         unit.alarm(now, "not_confirmed", f"{kind} {hash_[:12]} is not confirmed by its receiver")
+
+
+def _sip2_client(sip2: Sip2Settings, learned: LearnedDialect | None) -> Sip2Client:
+    return Sip2Client(sip2.host, sip2.port, sip2.profile(), sip2.credentials(), max_lines=sip2.max_lines,
+                      deadline_seconds=sip2.deadline_seconds, learned=learned)
+
+
+async def _recall(journal: Journal) -> LearnedDialect | None:
+    """Return what an earlier run has learned of the ILS's dialect."""
+    checksum = await journal.run(lambda unit: unit.fact(LEARNED))
+    return LearnedDialect(Checksum(checksum)) if checksum else None
+
+
+async def _remember(journal: Journal, client: Sip2Client) -> None:
+    learned = client.status().learned
+    if learned is not None and learned != await _recall(journal):
+        await journal.run(lambda unit: unit.set_fact(LEARNED, learned.checksum.value))
 
 
 async def _token_key(journal: Journal) -> bytes:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from connectors.marc.items import ItemMapping
 from connectors.sip2.client import Credentials
-from connectors.sip2.profile import Checksum, Login, Profile, Terminator
+from connectors.sip2.profile import Checksum, ErrorDetection, Login, Profile, Terminator
 from schemas.identifiers import AgencyId
 
 
@@ -36,6 +36,7 @@ class Sip2Settings(_Section):
     terminator: Annotated[Terminator, BeforeValidator(_by_name)] = Terminator.CR
     checksum: Checksum = Checksum.BYTES
     login: Login = Login.SIP
+    error_detection: ErrorDetection = ErrorDetection.STRICT
     institution: str = ""
     institutional_card: str
     max_lines: Annotated[int, Field(ge=1, le=64)] = 2
@@ -44,11 +45,11 @@ class Sip2Settings(_Section):
     def profile(self) -> Profile:
         """Return the dialect as the SIP2 package knows it."""
         return Profile(charset=self.charset, terminator=self.terminator, checksum=self.checksum, login=self.login,
-                       institution=self.institution)
+                       error_detection=self.error_detection, institution=self.institution)
 
     def credentials(self) -> Credentials | None:
         """Return the login, if there is one."""
-        return Credentials(self.user, self.password) if self.login is Login.SIP else None
+        return Credentials(self.user, self.password) if self.login is not Login.NONE else None
 
 
 class MarcSettings(_Section):
@@ -92,6 +93,7 @@ class Settings(_Section):
     sip2: Sip2Settings
     marc: MarcSettings | None = None
     z3950: Z3950Settings | None = None
+    kiosk: Annotated[tuple[dict[str, object], ...], Field(repr=False)] = ()
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -104,7 +106,7 @@ class Settings(_Section):
             settings = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise SettingsRefused(f"{path} cannot be read: {error.strerror}") from None
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsRefused(f"{path} is no TOML file: {error}") from None
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]

@@ -8,10 +8,11 @@ from connectors.agent import supplying
 from connectors.agent.account import remember_beginning
 from connectors.agent.custody import NothingToDo, Scan, Step, effects_of, next_step
 from connectors.agent.effects import Effect, Verb
+from connectors.agent.entry import Refused
 from connectors.agent.home import Desk
 from connectors.agent.journal import Journal
 from connectors.agent.link import GatewayLink
-from connectors.agent.office import Office, Refused
+from connectors.agent.office import Office
 from connectors.agent.tables import Unit
 from schemas.lending import Custody
 from schemas.lifecycle import LoanStatus
@@ -92,7 +93,7 @@ class Counter:
         known = await self.journal.run(lambda unit: unit.loans_with(barcode))
         fitting = self._fitting(known, conv)
         if not fitting or (conv is None and any(loan.custody is Custody.READER for loan in fitting)):
-            elsewhere = await self._ask_for_loan(barcode)
+            elsewhere = await self.open_loans(barcode)
             fitting = self._fitting({loan.conv: loan for loan in (*elsewhere, *known)}.values(), conv)
         if not fitting:
             raise NothingToDo(f"no open loan of a copy {barcode} that this library can move on")
@@ -110,7 +111,7 @@ class Counter:
             return False
         return True
 
-    async def _ask_for_loan(self, barcode: str) -> list[Loan]:
+    async def open_loans(self, barcode: str) -> list[Loan]:
         """Ask the gateway whose loan a foreign copy is, and remember each answer as a loan met at its return."""
         office = self.office
         header = office.header(MessageType.LOAN_QUESTION, office.gateway, office.clock(), QUESTION_LIFE)
@@ -118,9 +119,10 @@ class Counter:
                         office.key)
         answer = open_envelope(await self.link.ask(question.envelope), office.directory(), now=office.clock(),
                                me=office.me).message
-        if not isinstance(answer.body, LoanAnswer) or answer.reply_to != question.hash:
+        is_the_hubs = answer.src == office.gateway and answer.reply_to == question.hash
+        if not isinstance(answer.body, LoanAnswer) or not is_the_hubs:
             raise Refused(ProblemCode.REPLY_MISMATCH, "the gateway answered another question")
-        return [await self._meet(found) for found in answer.body.loans]
+        return [await self._meet(found) for found in answer.body.loans if found.barcode == barcode]
 
     async def _meet(self, found: OpenLoan) -> Loan:
         loan = loan_of_copy(found)

@@ -23,6 +23,8 @@ from schemas.bib import Bib
 from schemas.messages import HarvestBatch, MessageType
 
 BATCH_RECORDS = 100
+BATCH_BYTES = 300_000
+"""Raw bytes of a batch: as JSON in an envelope a record has up to six times its size, and must fit."""
 RELATION, ALWAYS_MATCHES = 2, 103
 """Bib-1 relation attribute 103: the term is ignored, every record of the database matches."""
 ALL_RECORDS = Term("", (Attribute(1, Use.ANY), Attribute(RELATION, ALWAYS_MATCHES)))
@@ -86,9 +88,12 @@ class Target:
         """Yield the target's records, a batch at a time."""
         async with self._client() as client:
             hits = await client.search(ALL_RECORDS)
-            for start in range(1, hits + 1, BATCH_RECORDS):
-                for record in await client.present(start, min(BATCH_RECORDS, hits + 1 - start)):
+            start = 1
+            while start <= hits:
+                records = await client.present(start, min(BATCH_RECORDS, hits + 1 - start))
+                for record in records:
                     yield read_record(record.data, self.charset)
+                start += len(records)  # the last one may stand for a place where the target failed
 
     def _client(self) -> Z3950Client:
         return Z3950Client(self.host, self.port, self.database, preferred_syntax=self.syntax)
@@ -102,6 +107,12 @@ class _Run:
     read: int = 0
     bad: int = 0
     batch: list[Bib] = field(default_factory=list)
+    batch_bytes: int = 0
+
+    def has_room_for(self, record: MarcRecord | BadRecord) -> bool:
+        if isinstance(record, BadRecord) or not self.batch:
+            return True
+        return len(self.batch) < BATCH_RECORDS and self.batch_bytes + len(record.raw) <= BATCH_BYTES
 
     def take(self, record: MarcRecord | BadRecord) -> None:
         self.read += 1
@@ -109,6 +120,7 @@ class _Run:
             self.bad += 1
         else:
             self.batch.append(bib_from_record(record, self.mapping))
+            self.batch_bytes += len(record.raw)
 
 
 async def harvest(source: Source, mapping: ItemMapping, office: Office, journal: Journal) -> HarvestReport:
@@ -122,7 +134,7 @@ async def harvest(source: Source, mapping: ItemMapping, office: Office, journal:
     done = int(await journal.run(lambda unit: unit.fact(f"harvest {name}", "0")))
     run, number = _Run(mapping), 0
     async for record in source.records():
-        if len(run.batch) == BATCH_RECORDS:
+        if not run.has_room_for(record):
             number += 1
             await _send(office, name, number, run, last=False, known=number <= done)
         run.take(record)
@@ -134,7 +146,7 @@ async def harvest(source: Source, mapping: ItemMapping, office: Office, journal:
 
 async def _send(office: Office, name: str, number: int, run: _Run, *, last: bool, known: bool) -> None:
     bibs = tuple(run.batch)
-    run.batch.clear()
+    run.batch, run.batch_bytes = [], 0
     if known:
         return
     rows = [(bib.record_id, item.barcode, item.price_fen) for bib in bibs for holding in bib.holdings

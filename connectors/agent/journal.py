@@ -6,8 +6,9 @@ One connector owns one file; its traffic is a library's, so every unit is its ow
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,16 @@ def _ignore(_point: str) -> None:
     return None
 
 
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Let go of a connection that turns out to be none."""
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+
+
 class Journal:
     """Runs units of work, one at a time, each in its own transaction."""
 
@@ -33,18 +44,23 @@ class Journal:
         self._path = path
         self._probe = probe
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"journal {path.stem}")
-        self._connection = self._thread.submit(self._open).result()
+        try:
+            self._connection = self._thread.submit(self._open).result()
+        except JournalFailed:
+            self._thread.shutdown()
+            raise
 
     def _open(self) -> sqlite3.Connection:
         try:
             self._path.touch(mode=0o600)
             self._path.chmod(0o600)  # before SQLite makes the files beside it, which take over its mode
-            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-            for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA busy_timeout=5000", *DDL):
-                connection.execute(statement)
+            with _closed_on_error(sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)) as opened:
+                for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA busy_timeout=5000",
+                                  "BEGIN IMMEDIATE", *DDL, "COMMIT"):
+                    opened.execute(statement)
         except (sqlite3.Error, OSError) as error:
             raise JournalFailed(f"{self._path}: cannot be opened ({error}); is it a connector's journal?") from error
-        return connection
+        return opened
 
     async def run(self, work: Callable[[Unit], T]) -> T:
         """Run ``work`` and return its result once that is durable; its exception undoes it."""
@@ -59,7 +75,8 @@ class Journal:
             self._probe("before commit")
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has undone it already
+                connection.execute("ROLLBACK")
             raise
         self._probe("after commit")
         return result

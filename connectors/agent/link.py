@@ -13,8 +13,9 @@ from datetime import timedelta
 
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType
 
+from connectors.agent.entry import Refused
 from connectors.agent.journal import Journal
-from connectors.agent.office import Office, Refused
+from connectors.agent.office import Office
 from schemas.frames import FRAME_BYTES_MAX, Frame, FrameKind, MalformedFrame, decode_frame
 from schemas.messages import AnyMessage, Hello, Message, MessageType
 from schemas.problems import ProblemCode
@@ -96,8 +97,9 @@ class GatewayLink:
             self._socket = None
             self._fail_waiting()
             sender.cancel()
-            with suppress(asyncio.CancelledError):
-                await sender
+            await asyncio.wait({sender})  # unlike awaiting it, this lets a cancellation of the link itself through
+            if not sender.cancelled():
+                sender.result()
 
     async def _say_hello(self, socket: ClientWebSocketResponse) -> None:
         """Answer the gateway's nonce, signed; say up to which number the mailbox has been taken in."""

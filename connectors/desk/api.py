@@ -15,9 +15,10 @@ from connectors.agent.app import Connector
 from connectors.agent.config import SettingsRefused
 from connectors.agent.counter import SeveralLoans
 from connectors.agent.custody import NothingToDo, Scan, Step
+from connectors.agent.entry import Refused
 from connectors.agent.link import GatewayUnreachable
-from connectors.agent.office import Refused
 from connectors.agent.tables import Unit
+from connectors.sip2.client import Sip2Client
 from connectors.z3950.errors import Z3950Error
 from schemas.identifiers import ConversationId, ItemBarcode, ShortText, Wire
 from schemas.lending import Condition
@@ -118,7 +119,18 @@ async def _status(request: web.Request) -> web.Response:
         "statement": bool(await journal.run(lambda unit: unit.fact("statement"))),
         "received": int(await journal.run(lambda unit: unit.fact("received", "0"))),
         "alarms": await journal.run(Unit.alarms),
+        "ils": _line_quality(connector.client),
     })
+
+
+def _line_quality(client: Sip2Client) -> dict[str, object]:
+    """Return how the lines to the ILS stand, every tolerance its answers needed, and how long they took."""
+    status, quality = client.status(), client.counters.quality()
+    return {"breaker": status.breaker.name.lower(), "busy_lines": status.busy_lines, "idle_lines": status.idle_lines,
+            "tolerances": {f"{message} {name}": times for (message, name), times in quality.counts.items()},
+            "latency_ms": {message: {"count": latency.count, "median": round(latency.median_seconds * 1000, 2),
+                                     "p99": round(latency.p99_seconds * 1000, 2)}
+                           for message, latency in quality.latencies.items()}}
 
 
 async def _loans(request: web.Request) -> web.Response:

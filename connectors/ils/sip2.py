@@ -4,7 +4,7 @@ SIP2 cannot create patrons or items, so a partner's loan is made on an instituti
 messages, status codes) are read here and go no further than a reason for staff.
 """
 
-from datetime import date
+from datetime import date, datetime
 
 from connectors.ils.port import CardItems, IlsInDoubt, IlsUnavailable, ItemState, PatronStanding, Result
 from connectors.sip2.answers import Answer, Checkout
@@ -24,6 +24,7 @@ class Sip2Ils:
 
     def __init__(self, verbs: Verbs, patron_type_code: str = PATRON_TYPE_CODE) -> None:
         self._verbs = verbs
+        self._zone = verbs.zone
         self._patron_type_code = patron_type_code
 
     async def patron(self, card: str, pin: str | None = None) -> PatronStanding:
@@ -49,7 +50,7 @@ class Sip2Ils:
         except Sip2Error as error:
             raise _failed(error) from error
         status = _STATUS_BY_CODE[answer.circulation_status.value]
-        return ItemState(answer.ok, status, answer.due_date.date() if answer.due_date else None)
+        return ItemState(answer.ok, status, self._day(answer.due_date))
 
     async def items_of(self, card: str) -> CardItems:
         """Ask by 63, one list at a time. Lists may be ``barcode title``: the barcode is the first word."""
@@ -73,14 +74,14 @@ class Sip2Ils:
     async def check_out(self, barcode: str, card: str) -> Result:
         """Ask by 11."""
         try:
-            return _lent(await self._verbs.checkout(card, barcode))
+            return self._lent(await self._verbs.checkout(card, barcode))
         except Sip2Error as error:
             raise _failed(error) from error
 
     async def renew(self, barcode: str, card: str) -> Result:
         """Ask by 29."""
         try:
-            return _lent(await self._verbs.renew(card, barcode))
+            return self._lent(await self._verbs.renew(card, barcode))
         except Sip2Error as error:
             raise _failed(error) from error
 
@@ -100,6 +101,14 @@ class Sip2Ils:
         return Result(answer.ok, reason=_reason(answer))
 
 
+    def _lent(self, answer: Checkout) -> Result:
+        return Result(answer.ok, self._day(answer.due_date), _reason(answer))
+
+    def _day(self, due: datetime | None) -> date | None:
+        """Return the day in the library's own zone: an ILS that sends UTC means its own evening."""
+        return due.astimezone(self._zone).date() if due else None
+
+
 def _failed(error: Sip2Error) -> Exception:
     """Only an exchange that broke after a write was sent leaves a doubt."""
     if isinstance(error, InDoubt):
@@ -107,11 +116,6 @@ def _failed(error: Sip2Error) -> Exception:
     if isinstance(error, NoAnswer):
         return IlsUnavailable(f"the ILS did not answer: {error}")
     return IlsUnavailable(str(error))
-
-
-def _lent(answer: Checkout) -> Result:
-    due: date | None = answer.due_date.date() if answer.due_date else None
-    return Result(answer.ok, due, _reason(answer))
 
 
 def _reason(answer: Answer) -> str:

@@ -1,21 +1,24 @@
 """What MARC 21 codes by position or for the record as a whole: 008, 040 and the leader, from and to `schemas.Bib`.
 
-The Bib keeps UNIMARC's codes, since CNMARC is what most members catalogue in. Positions of
-008 that only one material has (18-34) are not assembled: a record that uses them keeps its 008 verbatim.
-Source of the equivalences: LC, UNIMARC to MARC 21 Conversion Specifications (2001), and UNIMARC's field 100.
+The Bib keeps UNIMARC's codes, since CNMARC is what most members catalogue in. UNIMARC's 105 and 106 are local fields
+there; they fill the positions of 008 for printed books (18-34). A MARC 21 record that uses positions which nothing
+else gives keeps its 008 verbatim. Source of the equivalences: LC, UNIMARC to MARC 21 Conversion Specifications
+(2001); UNIMARC's fields 100, 105 and 106; MARC 21's field 008 for books.
 """
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from connectors.marc.record import Field
 from schemas.bib import Bib, CataloguingSource, MarcFormat
+
+Values = Mapping[str, Any]
 
 _DATE_TYPES = dict(zip("abcdefghij", "cdusrqmtpe", strict=True))
 _AUDIENCES = {"b": "a", "c": "b", "a": "j", "d": "c", "e": "d", "k": "e", "m": "g", "u": " "}
 _GOVERNMENT = dict(zip("abcdefghyuz", "fsllcizo uo", strict=True))
 _TYPES = {"b": "t", "h": "a", "m": "o", "n": "r", "l": "m"}
+_LEADERS = {MarcFormat.CNMARC: "00000nam0 2200000   450 ", MarcFormat.MARC21: "00000nam a2200000   4500"}
 _LEVELS = {"17": {"1": "5", "2": "7", "3": "8", " ": " "}, "18": {" ": "i", "n": " ", "i": "i"}}
 # ISO 3166 to the MARC country list; a country outside this table is written xx (unknown), and 044 $c still names it.
 _COUNTRIES = {
@@ -27,32 +30,41 @@ _COUNTRIES = {
 }  # fmt: skip
 _BY_MARC_CODE = {code: country for country, code in _COUNTRIES.items()}
 _ROLES = {"a": "0", "c": "1", "d": "2"}
+_ILLUSTRATIONS = {**dict(zip("abcdefghijklm", "abcdefghijklm", strict=True)), "o": "p"}
+_CONTENTS = dict(zip("abcdefgijklmnprst", "bciaderspjumltnz6", strict=True))
+_YES = {"1": "1", "0": "0"}
+_LITERATURE = dict(zip("abcdefghy", "1dehijps0", strict=True))
+_BIOGRAPHY = dict(zip("abcd", "abcd", strict=True))
+_FORMS = {"d": "d", "f": "f", "s": "s"}
+# Field, first and last position of its $a, the place in 008, and the codes; what has no code there is left out.
+_BOOKS = (
+    ("105", 0, 4, 18, _ILLUSTRATIONS),
+    ("106", 0, 1, 23, _FORMS),
+    ("105", 4, 8, 24, _CONTENTS),
+    ("105", 8, 9, 29, _YES),
+    ("105", 9, 10, 30, _YES),
+    ("105", 10, 11, 31, _YES),
+    ("105", 11, 12, 33, _LITERATURE),
+    ("105", 12, 13, 34, _BIOGRAPHY),
+)
 _FIXED_LENGTH = 40
-_CODED_BOUNDS = (0, 8, 9, 13, 17, 20, 21, 22, 25, 36)
+# The positions of UNIMARC 100 $a; behind them transliteration, character sets and the script of the title.
+_ENTERED, _DATE_TYPE, _DATES = slice(0, 8), 8, slice(9, 17)
+_AUDIENCE, _GOVERNED, _MODIFIED, _LANGUAGE, _CODED_LENGTH = 17, 20, 21, slice(22, 25), 36
 
 
-class Coded(NamedTuple):
-    """UNIMARC's field 100 $a, taken apart; the numbers behind the names are its positions."""
+def _inverse(table: dict[str, str]) -> Mapping[str, str]:
+    """Return a table's way back; of several codes with one meaning the first."""
+    return {value: key for key, value in reversed(table.items())}
 
-    entered: str = ""  # 0-7
-    date_type: str = ""  # 8
-    date1: str = ""  # 9-12
-    date2: str = ""  # 13-16
-    audience: str = ""  # 17-19
-    government: str = ""  # 20
-    modified: str = ""  # 21
-    language: str = ""  # 22-24, of cataloguing
-    rest: str = ""  # 25-35: transliteration, character sets, script of the title
 
-    @classmethod
-    def parse(cls, text: str) -> "Coded":
-        """Take 36 positions apart; a shorter text lacks the last ones."""
-        return cls(*(text[at:end] for at, end in pairwise(_CODED_BOUNDS)))
+_DATE_TYPES_BACK, _AUDIENCES_BACK, _GOVERNMENT_BACK = map(_inverse, (_DATE_TYPES, _AUDIENCES, _GOVERNMENT))
+_TYPES_BACK, _ENCODINGS_BACK = map(_inverse, (_TYPES, _LEVELS["17"]))
 
-    def text(self) -> str:
-        """Return the 36 positions."""
-        widths = (end - at for at, end in pairwise(_CODED_BOUNDS))
-        return "".join(part.ljust(width) for part, width in zip(self, widths, strict=True))
+
+def coded_date(coded: str) -> str:
+    """Return the first date of a field 100 $a."""
+    return coded[9:13]
 
 
 def read_008(text: str) -> dict[str, Any]:
@@ -61,16 +73,11 @@ def read_008(text: str) -> dict[str, Any]:
         return {}
     entered = text[:6].strip()
     century = "19" if entered[:2] >= "68" else "20"  # the first MARC records date from 1968
-    coded = Coded(
-        entered=century + entered if entered else "",
-        date_type=_back(_DATE_TYPES, text[6], " "),
-        date1=text[7:11],
-        date2=text[11:15],
-        audience=_back(_AUDIENCES, text[22], "u"),
-        government=_back(_GOVERNMENT, text[28], "y"),
-        modified="1" if text[38] == "o" else "0",
+    coded = (
+        f"{century + entered if entered else '':8}{_DATE_TYPES_BACK.get(text[6], ' ')}{text[7:15]}"
+        f"{_AUDIENCES_BACK.get(text[22], 'u'):3}{_GOVERNMENT_BACK.get(text[28], 'y')}{'1' if text[38] == 'o' else '0'}"
     )
-    values: dict[str, Any] = {"coded": coded.text()}
+    values: dict[str, Any] = {"coded": coded.ljust(_CODED_LENGTH)}
     if text[35:38].isalpha():
         values["languages"] = (text[35:38],)
     if country := _BY_MARC_CODE.get(text[15:18]):
@@ -78,64 +85,78 @@ def read_008(text: str) -> dict[str, Any]:
     return values
 
 
-def write_008(bib: Bib) -> Field:
-    """Return the field 008 for a Bib, with blanks where it knows nothing."""
-    coded = Coded.parse(bib.coded)
-    positions = {
-        0: coded.entered[2:8].ljust(6),
-        6: _DATE_TYPES.get(coded.date_type, "s" if bib.year else "n"),
-        7: (coded.date1.strip() or str(bib.year or "")).ljust(4),
-        11: coded.date2.ljust(4),
-        15: _COUNTRIES.get(bib.country, "xx "),
-        22: _AUDIENCES.get(coded.audience[:1], " "),
-        28: _GOVERNMENT.get(coded.government, " "),
-        35: (bib.languages[0] if bib.languages else "").ljust(3)[:3],
-        38: "o" if coded.modified == "1" else " ",
-    }
+def write_008(values: Values, codes: Iterable[Field] = ()) -> Field:
+    """Return the field 008 for a Bib's values and its UNIMARC fields, with blanks where they know nothing."""
+    coded = values.get("coded", "").ljust(_CODED_LENGTH)
+    year, languages = values.get("year"), values.get("languages")
+    date1, date2 = coded[_DATES][:4], coded[_DATES][4:]
     text = [" "] * _FIXED_LENGTH
-    for at, value in positions.items():
+    for at, value in (
+        (0, coded[_ENTERED][2:]),
+        (6, _DATE_TYPES.get(coded[_DATE_TYPE], "s" if year else "n")),
+        (7, date1 if date1.strip() else str(year or "").ljust(4)[:4]),
+        (11, date2),
+        (15, _COUNTRIES.get(values.get("country", ""), "xx ")),
+        (22, _AUDIENCES.get(coded[_AUDIENCE], " ")),
+        (28, _GOVERNMENT.get(coded[_GOVERNED], " ")),
+        (35, languages[0].ljust(3)[:3] if languages else ""),
+        (38, "o" if coded[_MODIFIED] == "1" else " "),
+        *_book_positions(codes),
+    ):
         text[at : at + len(value)] = value
     return Field("008", "", ("".join(text),))
 
 
-def read_040(field: Field) -> Iterator[Mapping[str, Any]]:
+def _book_positions(codes: Iterable[Field]) -> Iterator[tuple[int, str]]:
+    """Yield places of 008 and what fields 105 and 106 put there."""
+    by_tag = {field[0]: field.value("a") for field in codes if field[0] in ("105", "106")}
+    if not by_tag:
+        return
+    for tag, start, end, place, table in _BOOKS:
+        text = by_tag.get(tag, "")[start:end]
+        yield place, "".join(table.get(code, "") for code in text).ljust(end - start)
+
+
+def read_040(field: Field) -> Iterator[CataloguingSource]:
     """Yield the agencies of a field 040 with the role that UNIMARC 801 gives them."""
     for subfield in field.subfields:
         if subfield[:1] in _ROLES and len(subfield) > 1:
-            yield {"role": _ROLES[subfield[0]], "agency": subfield[1:]}
+            yield CataloguingSource(role=_ROLES[subfield[0]], agency=subfield[1:])
 
 
-def write_040(bib: Bib) -> Field | None:
-    """Return the field 040 for a Bib's agencies, or None where it has none."""
-    language = Coded.parse(bib.coded).language.strip()
-    by_role = {role: [source.agency for source in bib.sources if _role(source) == role] for role in _ROLES.values()}
-    originals, transcribers, modifiers = (by_role[role] for role in "012")
+def with_language(coded: str, agencies: Field) -> str:
+    """Return a field 100 $a with the language of cataloguing that a field 040 names."""
+    language = agencies.value("b")
+    return f"{coded[: _LANGUAGE.start]}{language}{coded[_LANGUAGE.stop :]}" if len(language) == 3 else coded
+
+
+def write_040(values: Values) -> Field | None:
+    """Return the field 040 for the agencies among a Bib's values, or None where there are none."""
+    sources = values.get("sources")
+    if not sources:
+        return None
+    language = values.get("coded", "")[_LANGUAGE].strip()
+    originals: list[str] = []
+    transcribers: list[str] = []
+    modifiers: list[str] = []
+    for source in sources:
+        {"0": originals, "1": transcribers}.get(source.role, modifiers).append(source.agency)
     subfields = ["a" + agency for agency in originals[:1]]
     subfields += ["b" + language] if language else []
     subfields += ["c" + agency for agency in transcribers[:1]]
     subfields += ["d" + agency for agency in (*originals[1:], *transcribers[1:], *modifiers)]
-    return Field("040", "  ", tuple(subfields)) if bib.sources else None
+    return Field("040", "  ", tuple(subfields))
 
 
 def leader_for(bib: Bib, target: MarcFormat) -> str:
     """Return the leader in which ``bib`` is written as ``target``; the lengths are the writer's."""
-    leader = bib.leader.ljust(24) if len(bib.leader) <= 24 and bib.leader.isascii() else " " * 24
-    status, kind, level = leader[5], leader[6], leader[7]
-    status, kind, level = (status.strip() or "n", kind.strip() or "a", level.strip() or "m")
+    default = _LEADERS[bib.source]
+    leader = bib.leader + default[len(bib.leader) :] if len(bib.leader) <= 24 and bib.leader.isascii() else default
+    if bib.source is target:  # what we write as MARC 21 is Unicode, whatever was read
+        return f"{leader[:9]}a{leader[10:]}" if target is MarcFormat.MARC21 else leader
+    status, kind, level = (code.strip() or otherwise for code, otherwise in zip(leader[5:8], "nam", strict=True))
     if target is MarcFormat.MARC21:
-        if bib.source is target:
-            return f"{leader[:9]}a{leader[10:]}"  # what we write is Unicode, whatever was read
         encoding, form = _LEVELS["17"].get(leader[17], " "), _LEVELS["18"].get(leader[18], " ")
         return f"00000{'c' if status == 'o' else status}{_TYPES.get(kind, kind)}{level} a2200000{encoding}{form} 4500"
-    if bib.source is target and bib.leader:
-        return leader
-    encoding = _back(_LEVELS["17"], leader[17], " ")
-    return f"00000{status}{_back(_TYPES, kind, kind)}{level}0 2200000{encoding}  450 "
-
-
-def _role(source: CataloguingSource) -> str:
-    return "2" if source.role == "3" else source.role
-
-
-def _back(table: Mapping[str, str], code: str, otherwise: str) -> str:
-    return next((key for key, value in table.items() if value == code), otherwise)
+    encoding = _ENCODINGS_BACK.get(leader[17], " ")
+    return f"00000{status}{_TYPES_BACK.get(kind, kind)}{level}0 2200000{encoding}  450 "

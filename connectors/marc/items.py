@@ -4,11 +4,13 @@ CNMARC's 905 and its cousins (906, 935, AVA) and MARC 21's 852 and 952 are local
 each member's connector names them in its configuration. A field may list several barcodes of one location.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.marc.record import Field
 from schemas.bib import Holding, Item, price_fen
+
+_NONE = ("",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,12 @@ class ItemMapping:
         """Return the holdings that these item fields describe, one per branch, location and call number."""
         found: dict[tuple[str, str, str], list[Item]] = {}
         for field in fields:
-            branch, location, call_number = self._place(field)
-            price = price_fen(field.value(self.price)) if self.price else None
-            items = found.setdefault((branch, location, call_number), [])
-            items += (
-                Item(barcode=barcode, location=location, call_number=call_number, price_fen=price)
-                for barcode in field.values(self.barcode)
-                if barcode
-            )
+            values = _by_code(field.subfields)
+            place = self._place(values)
+            price = price_fen(values[self.price][0]) if self.price in values else None
+            items = found.setdefault(place, [])
+            for barcode in filter(None, values.get(self.barcode, ())):
+                items.append(Item(barcode=barcode, location=place[1], call_number=place[2], price_fen=price))
         return tuple(
             Holding(branch=branch, location=location, call_number=call_number, items=tuple(items))
             for (branch, location, call_number), items in found.items()
@@ -51,14 +51,21 @@ class ItemMapping:
             if subfields:
                 yield Field(self.tag, self.indicators, subfields)
 
-    def _place(self, field: Field) -> tuple[str, str, str]:
-        branch = field.value(self.branch) if self.branch else ""
-        location = field.value(self.location) if self.location else ""
-        return branch, location, "/".join(filter(None, map(field.value, self.call_number)))
+    def _place(self, values: Mapping[str, Sequence[str]]) -> tuple[str, str, str]:
+        """Return branch, location and call number."""
+        branch, location = (values[code][0] if code in values else "" for code in (self.branch, self.location))
+        return branch, location, "/".join(filter(None, (values.get(code, _NONE)[0] for code in self.call_number)))
 
     def _call_number_codes(self, call_number: str) -> Mapping[str, str]:
         parts = call_number.split("/", max(len(self.call_number) - 1, 0))
         return dict(zip(self.call_number, parts, strict=False))
+
+
+def _by_code(subfields: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    values: dict[str, list[str]] = {}
+    for subfield in subfields:
+        values.setdefault(subfield[:1], []).append(subfield[1:])
+    return values
 
 
 def _yuan(fen: int | None) -> str:

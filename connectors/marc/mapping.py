@@ -1,68 +1,43 @@
-"""A whole record to `schemas.Bib` and back, by the tables of its format.
+"""`schemas.Bib` to a whole record, and with `bib_reader` back, by the tables of both formats.
 
-What a table cannot give back exactly is kept verbatim in ``local_fields``; written in its own format a kept field
-takes the place of what its values would be written as, so that CNMARC to Bib to CNMARC loses nothing. Written in the
-other format a kept field travels in 886, the field both formats have for foreign data, and is unpacked on the way home.
+Written in its own format a kept field takes the place of what its values would be written as, so that CNMARC to Bib to
+CNMARC loses nothing. In the other format a kept field travels in 886, the field both formats have for foreign data,
+and so does a copy of every field whose facts that format's own words would not give back: dates and countries of 801,
+the language of a parallel title, the number of a series, which of two tags one tag stands for. What came in 886 is
+unpacked on the way home and takes the place of what the other format had made of it.
 """
 
-import hashlib
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
-from connectors.marc.fixed import Coded, leader_for, read_008, read_040, write_008, write_040
-from connectors.marc.foreign import kept_fields
+from connectors.marc.bib_reader import TABLES, bib_from_record, format_of, gather
+from connectors.marc.fixed import leader_for, write_008, write_040
+from connectors.marc.foreign import as_format, packed
 from connectors.marc.items import ItemMapping
-from connectors.marc.marc21 import MARC21
 from connectors.marc.record import Field, MarcRecord
-from connectors.marc.rules import ELEMENTS, Crosswalk, Reading, Values
-from connectors.marc.scripts import merge_scripts, split_scripts
-from connectors.marc.unimarc import UNIMARC
-from schemas.bib import Bib, LocalField, MarcFormat
+from connectors.marc.rules import Rule, Values
+from connectors.marc.scripts import split_scripts
+from schemas.bib import Bib, MarcFormat
 
-TABLES: Mapping[MarcFormat, Crosswalk] = {MarcFormat.CNMARC: UNIMARC, MarcFormat.MARC21: MARC21}
-_NON_SORTING = re.compile("[\x88\x98](.*?)[\x89\x9c]")
-_NON_SORTING_MARKS = re.compile("[\x88\x89\x98\x9c]")
-_YEAR = re.compile(r"(?<!\d)(1[0-9]\d\d|20\d\d)")
-_REPUBLIC_YEAR = re.compile(r"民国\s*(\d{1,2})")
-_TELLING = {"008": MarcFormat.MARC21, "245": MarcFormat.MARC21, "200": MarcFormat.CNMARC}
-_UNNUMBERED = "sha256:"
-_CONTROLS = {"001": "record_id", "005": "modified"}
+__all__ = ["TABLES", "bib_from_record", "format_of", "record_from_bib"]
 
-
-def format_of(record: MarcRecord) -> MarcFormat:
-    """Return the format that a record's own shape shows: servers do answer in another than they were asked for."""
-    for tag, _, _ in record.fields:
-        if tag in _TELLING:
-            return _TELLING[tag]
-    return MarcFormat.CNMARC
-
-
-def bib_from_record(
-    record: MarcRecord, items: ItemMapping | None = None, source: MarcFormat | None = None
-) -> Bib:
-    """Return what a record says. ``items`` names the library's item fields; ``source`` overrides the record's shape."""
-    source = source or format_of(record)
-    fields = _without_title_entry(merge_scripts(record.fields)) if source is MarcFormat.MARC21 else record.fields
-    gathered = _gather(fields, source, record.nonsorting)
-    values = gathered.values
-    if items is not None:
-        values["holdings"] = items.read(record.every(items.tag))
-    values.setdefault("record_id", _UNNUMBERED + hashlib.sha256(record.raw).hexdigest()[:32])
-    values["year"] = _year(values)
-    values |= {"source": source, "leader": record.leader, "local_fields": gathered.kept}
-    bib = Bib.model_validate(values, from_attributes=True)
-    return _with_unassembled(bib, fields) if source is MarcFormat.MARC21 else bib
+# One field 040 holds all agencies: what it says of one depends on the others.
+_TOGETHER = "sources"
+_UNSAID = ("local_fields", "holdings")
 
 
 def record_from_bib(bib: Bib, target: MarcFormat, items: ItemMapping | None = None) -> MarcRecord:
     """Return the record of ``target`` format for a Bib; ``items`` says how its holdings are written, if at all."""
-    kept = list(kept_fields(bib, target))
-    fields = [*_assembled(bib, target, kept), *_generated(bib, target, kept), *kept]
+    local = [Field(each.tag, each.indicators, each.subfields) for each in bib.local_fields]
+    kept = as_format(local, bib.source, target)
+    rest = _unsaid(bib, target, kept)
+    fields = [*_assembled(bib, target, kept), *_generated(rest, target)]
+    if bib.source is not target:
+        fields += _copies(_unsaid(rest, bib.source, local), target, fields)
+    fields += kept
     if items is not None:
         written = set(items.read(field for field in kept if field.tag == items.tag))
         fields += (field for holding in bib.holdings if holding not in written for field in items.write(holding))
@@ -70,117 +45,6 @@ def record_from_bib(bib: Bib, target: MarcFormat, items: ItemMapping | None = No
     if target is MarcFormat.MARC21:
         fields = split_scripts(_with_title_entry(fields))
     return MarcRecord(leader_for(bib, target), tuple(fields))
-
-
-class _Gathered:
-    """What the fields of one record have said so far, and which of them have to be kept verbatim."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.kept: list[Field] = []
-        self._owners: list[tuple[Field, Values]] = []
-
-    def take_control(self, field: Field, source: MarcFormat) -> None:
-        """Take a control field's text, where the Bib has a place for it; 008 is assembled anew."""
-        name = _CONTROLS.get(field.tag)
-        if name is not None and name not in self.values:
-            self.values[name] = field.subfields[0]
-        elif field.tag != "008" or source is not MarcFormat.MARC21:
-            self.kept.append(field)
-
-    def take(self, field: Field, reading: Reading, exact: bool) -> None:
-        """Take what a field says, and keep it too where its values alone would not give it back."""
-        rule, elements, _ = reading
-        if not rule.attribute:
-            exact = self._take_own(field, rule.attributes, elements[0], exact)
-        elif rule.attribute in ELEMENTS:
-            self.values.setdefault(rule.attribute, []).extend(elements)
-        else:
-            texts = (element["text"] for element in elements if "text" in element)
-            self.values.setdefault(rule.attribute, []).extend(texts)
-        if not exact:
-            self.kept.append(field)
-
-    def _take_own(self, field: Field, attributes: frozenset[str], element: Values, exact: bool) -> bool:
-        """Take values of the Bib itself. Where a field said them before, both fields have to be kept."""
-        values = self.values
-        if not values.keys().isdisjoint(attributes) or not values.keys().isdisjoint(element):
-            claimed = attributes.union(element)
-            self.kept += (owner for owner, said in self._owners if not claimed.isdisjoint(said))
-            self._owners = [(owner, said) for owner, said in self._owners if claimed.isdisjoint(said)]
-            return False
-        values.update(element)
-        if exact and element:
-            self._owners.append((field, element))
-        return exact and bool(element)
-
-
-def _gather(fields: Iterable[Field], source: MarcFormat, nonsorting: bool) -> _Gathered:
-    table = TABLES[source]
-    gathered = _Gathered()
-    for field in fields:
-        if not field.indicators:
-            gathered.take_control(field, source)
-            continue
-        sorting = _without_marks(field) if nonsorting else field
-        reading = table.read(sorting)
-        if reading is None:
-            gathered.kept.append(field)
-        else:
-            gathered.take(field, reading, reading.exact and sorting is field)
-    _take_fixed(gathered.values, fields, source)
-    if nonsorting:
-        gathered.values["nonfiling"] = _nonfiling(fields, source)
-    return gathered
-
-
-def _take_fixed(values: dict[str, Any], fields: Iterable[Field], source: MarcFormat) -> None:
-    """Take what MARC 21 codes by position, where no field says it in words."""
-    if source is not MarcFormat.MARC21:
-        return
-    for field in fields:
-        if field.tag == "008" and field.is_control:
-            for name, value in read_008(field.subfields[0]).items():
-                values.setdefault(name, value)
-        elif field.tag == "040":
-            values.setdefault("sources", []).extend(read_040(field))
-
-
-def _with_unassembled(bib: Bib, fields: Iterable[Field]) -> Bib:
-    """Keep those of a MARC 21 record's 008 and 040 that the Bib would not give back."""
-    kept = list(bib.local_fields)
-    for tag, written in (("008", write_008(bib)), ("040", write_040(bib))):
-        found = [field for field in fields if field.tag == tag]
-        kept = [local for local in kept if local.tag != tag]
-        if found and found != [written]:
-            kept += [LocalField(tag=tag, indicators=each.indicators, subfields=each.subfields) for each in found]
-    return bib.model_copy(update={"local_fields": tuple(kept)})
-
-
-def _year(values: Mapping[str, Any]) -> int | None:
-    """Return the year of publication: from the imprint as printed, else from the coded date."""
-    text = unicodedata.normalize("NFKC", values.get("date_text", ""))
-    if found := _YEAR.search(text):
-        return int(found[1])
-    if found := _REPUBLIC_YEAR.search(text):
-        return 1911 + int(found[1])
-    found = _YEAR.match(Coded.parse(values.get("coded", "")).date1)
-    return int(found[1]) if found else None
-
-
-def _nonfiling(fields: Iterable[Field], source: MarcFormat) -> int:
-    """Return how many characters of the title its non-sorting marks enclose."""
-    tag = "200" if source is MarcFormat.CNMARC else "245"
-    title = next((field.value("a") for field in fields if field.tag == tag), "")
-    found = _NON_SORTING.match(title)
-    return min(len(found[1]), 9) if found else 0
-
-
-def _without_marks(field: Field) -> Field:
-    """Return the field without non-sorting marks; the same object where it has none."""
-    if not any(_NON_SORTING_MARKS.search(subfield) for subfield in field.subfields):
-        return field
-    return field._replace(subfields=tuple(_NON_SORTING_MARKS.sub("", subfield) for subfield in field.subfields))
 
 
 def _assembled(bib: Bib, target: MarcFormat, kept: Iterable[Field]) -> Iterator[Field]:
@@ -191,44 +55,98 @@ def _assembled(bib: Bib, target: MarcFormat, kept: Iterable[Field]) -> Iterator[
         yield Field("005", "", (bib.modified,))
     if target is MarcFormat.MARC21:
         if "008" not in there:
-            yield write_008(bib)
-        if "040" not in there and (agencies := write_040(bib)):
+            local = (Field(each.tag, each.indicators, each.subfields) for each in bib.local_fields)
+            yield write_008(bib.__dict__, as_format(local, bib.source, MarcFormat.CNMARC))
+        if "040" not in there and (agencies := write_040(bib.__dict__)):
             yield agencies
 
 
-def _generated(bib: Bib, target: MarcFormat, kept: Iterable[Field]) -> Iterator[Field]:
-    """Yield what the table writes, but for the values that kept fields already say."""
+def _generated(bib: Bib, target: MarcFormat) -> Iterator[Field]:
+    """Yield what the table writes."""
     table = TABLES[target]
-    spoken_for: set[str] = set()
-    said: Counter[tuple[str, object]] = Counter()
-    for reading in filter(None, (table.read(_without_marks(field)) for field in kept if not field.is_control)):
-        attribute = reading.rule.attribute
-        if attribute:
-            said.update((attribute, _model(attribute, element)) for element in reading.elements)
-        elif reading.elements[0] and all(getattr(bib, name) == value for name, value in reading.elements[0].items()):
-            spoken_for |= reading.elements[0].keys() | reading.rule.attributes
-    yield from table.write_bib(bib, spoken_for)
+    values = bib.__dict__
+    for rule in table.own:
+        if field := rule.write(values):
+            yield field
     for attribute in table.attributes:
-        for element in getattr(bib, attribute):
-            if said[attribute, element]:
-                said[attribute, element] -= 1
-            elif (field := table.write(attribute, _values(element))) is not None:
+        for element in values[attribute]:
+            if field := table.write(attribute, _values(element)):
                 yield field
 
 
-def _model(attribute: str, element: Mapping[str, Any]) -> object:
-    if attribute not in ELEMENTS:
-        return element.get("text")
-    return ELEMENTS[attribute](**element)
+def _unsaid(bib: Bib, target: MarcFormat, kept: Iterable[Field]) -> Bib:
+    """Return the Bib without what kept fields of ``target`` say already."""
+    table = TABLES[target]
+    telling = [field for field in kept if field.tag in table.tags and not field.is_control]
+    if not telling:
+        return bib
+    said = gather(telling, target, nonsorting=True).values
+    rules = [rule for rule in table.own if rule.carried & said.keys()]
+    same = said if bib.source is target else _as_source_says(bib, said, rules)
+    update: dict[str, Any] = {}
+    for rule in rules:
+        if all(getattr(bib, name) == _frozen(same.get(name)) for name in rule.carried & said.keys()):
+            update |= _blank(rule)
+    for attribute in (*TABLES[bib.source].attributes, _TOGETHER):
+        if attribute not in update and same.get(attribute):
+            left = Counter(getattr(bib, attribute)) - Counter(same[attribute])
+            update[attribute] = tuple(_taken(getattr(bib, attribute), left))
+    return bib.model_copy(update=update)
 
 
-def _values(element: object) -> Mapping[str, Any]:
+def _as_source_says(bib: Bib, said: Values, rules: Iterable[Rule]) -> Mapping[str, Any]:
+    """Return what the Bib's own format made of what ``said`` holds, which came in 886 from the other format."""
+    precise: dict[str, Any] = dict.fromkeys((*TABLES[bib.source].attributes, _TOGETHER, *_UNSAID), ())
+    for rule in rules:
+        precise |= _blank(rule)
+    precise |= {name: _frozen(value) for name, value in said.items()}
+    record = record_from_bib(bib.model_copy(update=precise), bib.source)
+    return bib_from_record(record, source=bib.source).__dict__
+
+
+def _blank(rule: Rule) -> Mapping[str, Any]:
+    return {name: Bib.model_fields[name].default for name in rule.carried}
+
+
+def _copies(bib: Bib, target: MarcFormat, written: Iterable[Field]) -> Iterator[Field]:
+    """Yield packed in 886 the source format's fields for what the fields ``written`` do not say as the Bib does."""
+    table = TABLES[bib.source]
+    written = split_scripts(written) if target is MarcFormat.MARC21 else written
+    back = bib_from_record(MarcRecord("", tuple(written)), source=target)
+    for rule in table.own:
+        if any(_lost(getattr(bib, name), getattr(back, name)) for name in rule.carried) and (
+            field := rule.write(bib.__dict__)
+        ):
+            yield packed(field, bib.source)
+    for attribute in table.attributes:
+        elements = getattr(bib, attribute)
+        lost = Counter(elements) - Counter(getattr(back, attribute))
+        for element in elements if attribute == _TOGETHER and lost else _taken(elements, lost):
+            if field := table.write(attribute, _values(element)):
+                yield packed(field, bib.source)
+
+
+def _lost(value: Any, back: Any) -> bool:
+    if isinstance(value, tuple):
+        return bool(Counter(value) - Counter(back))
+    return bool(value) and value != back
+
+
+def _taken(elements: Iterable[Any], counts: Counter[Any]) -> Iterator[Any]:
+    """Yield as many of each element as it counts."""
+    left = counts.copy()
+    for element in elements:
+        if left[element] > 0:
+            left[element] -= 1
+            yield element
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _values(element: object) -> Values:
     return element.__dict__ if isinstance(element, BaseModel) else {"text": element}
-
-
-def _without_title_entry(fields: Iterable[Field]) -> list[Field]:
-    """245's first indicator repeats whether there is a main entry: the table knows it as 0."""
-    return [f._replace(indicators="0" + f.indicators[1:]) if f.tag == "245" and f.indicators else f for f in fields]
 
 
 def _with_title_entry(fields: Iterable[Field]) -> Iterator[Field]:
@@ -236,4 +154,5 @@ def _with_title_entry(fields: Iterable[Field]) -> Iterator[Field]:
     fields = list(fields)
     entry = "1" if any(field.tag[:1] == "1" for field in fields) else "0"
     for field in fields:
-        yield field._replace(indicators=entry + field.indicators[1:]) if field.tag == "245" else field
+        is_title = field.tag == "245" and not field.is_control
+        yield field._replace(indicators=entry + field.indicators[1:]) if is_title else field

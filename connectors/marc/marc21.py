@@ -8,7 +8,8 @@ and language of 008, the agencies of 040 and the entry indicator of 245 need the
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from connectors.marc.rules import Crosswalk, Rule, Values
+from connectors.marc.crosswalk import Crosswalk
+from connectors.marc.rules import Rule, Values
 from connectors.marc.shapes import (
     headings_into,
     headings_outof,
@@ -119,6 +120,7 @@ def _class_outof(entry: Values) -> Values:
 def _agents() -> Iterable[Rule]:
     """X00 persons, X10 bodies, X11 meetings; 1XX is the main entry, 7XX any other."""
     person = "a:name A:pinyin c:qualifier d:dates e:role 0:authority"
+    body = person.replace("c:", "b:units+ c:", 1)
     meeting = "a:name A:pinyin d:dates c:qualifier j:role 0:authority"
     marks = {"c": ",", "d": ",", "e": ","}
     for hundred, entry in (("1", Entry.MAIN), ("7", Entry.SECONDARY), ("7", Entry.EQUAL)):
@@ -129,8 +131,8 @@ def _agents() -> Iterable[Rule]:
             "3 ": {"kind": AgentKind.FAMILY},
         }
         yield Rule(f"{hundred}00", "contributors", person, names, given, marks)
-        yield Rule(f"{hundred}10", "contributors", person, {"2 ": {}, "1 ": {}},
-                   {**given, "kind": AgentKind.CORPORATE}, marks)
+        yield Rule(f"{hundred}10", "contributors", body, {"2 ": {}, "1 ": {}},
+                   {**given, "kind": AgentKind.CORPORATE}, {**marks, "b": "."})
         yield Rule(f"{hundred}11", "contributors", meeting, {"2 ": {}}, {**given, "kind": AgentKind.MEETING})
 
 
@@ -182,7 +184,8 @@ MARC21 = Crosswalk([
     Rule("240", "other_titles", "a:title A:pinyin", {"10": {}}, {"kind": TitleKind.UNIFORM}, read_only=True),
     Rule("242", "other_titles", _VARIANT + " y:language", {"10": {}}, {"kind": TitleKind.TRANSLATED}, _VARIANT_MARKS),
     Rule("245", "", _TITLE, {f"0{count}": {"nonfiling": count} for count in range(10)},
-         marks={"n": ".", "p": ",", "b": " :", "c": " /"}, into=_statement_into, outof=_statement_outof),
+         marks={"n": ".", "p": ",", "b": " :", "c": " /"}, into=_statement_into, outof=_statement_outof,
+         makes=frozenset({"responsibility", "other_responsibilities"})),
     Rule("246", "parallel_titles", "a:text", {"31": {}}),
     Rule("246", "other_titles", _VARIANT, {ind: {"kind": kind} for ind, kind in TITLES.items()}, marks=_VARIANT_MARKS),
     Rule("222", "other_titles", "a:title A:pinyin", {" 0": {}}, {"kind": TitleKind.KEY}),

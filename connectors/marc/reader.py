@@ -21,6 +21,7 @@ ENTRY_BYTES = 12
 # ISO 2709 ends at 99 999 bytes; files hold longer records with overflowed lengths. Beyond this it is no record.
 RECORD_BYTES_MAX = 1 << 20
 _BLOCK_BYTES = 1 << 18
+_BLANK = "  "  # some systems leave out indicators that say nothing
 _FT, _RT = b"\x1e", b"\x1d"
 _FILLER = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n\t\x00\x1a]*")
 _field = partial(tuple.__new__, Field)  # a named tuple made in C: this runs for each field of each record
@@ -91,7 +92,7 @@ def _parse(position: int, raw: bytes, configured: str | None, strict: bool) -> M
     if fields is None:
         return BadRecord(position, Reason.DIRECTORY, raw)
     problems += _leader_problems(head, len(raw), base)
-    problems += _charset_problems(charset, configured)
+    problems += charset_problems(charset, configured)
     if strict and problems:
         return BadRecord(position, Reason.STRICT, raw, "; ".join(problems))
     return MarcRecord(head[:LEADER_BYTES], tuple(fields), raw, charset, position, problems, has_nonsorting(text))
@@ -111,7 +112,8 @@ def _leader_problems(head: str, length: int, base: int) -> tuple[Problem, ...]:
     return problems
 
 
-def _charset_problems(charset: Charset, configured: str | None) -> tuple[Problem, ...]:
+def charset_problems(charset: Charset, configured: str | None) -> tuple[Problem, ...]:
+    """Return what a charset decision says of the bytes and of the setting."""
     problems: tuple[Problem, ...] = ()
     if configured is not None and charset.evidence is not Evidence.CONFIGURED:
         problems += (Problem.CHARSET,)
@@ -166,7 +168,6 @@ def _walk(directory: str, body: bytes) -> list[bytes] | None:
 def _split(tags: list[str], texts: list[str]) -> list[Field]:
     fields = []
     for tag, text in zip(tags, texts):  # noqa: B905  # the text ends with one empty piece more
-        parts = text.split(SUBFIELD_DELIMITER)
-        first = parts[0]
-        fields.append(_field((tag, first, tuple(parts[1:])) if len(parts) > 1 else (tag, "", (first,))))
+        first, *subfields = text.split(SUBFIELD_DELIMITER)
+        fields.append(_field((tag, first or _BLANK, tuple(subfields)) if subfields else (tag, "", (first,))))
     return fields

@@ -68,6 +68,8 @@ class Reason(StrEnum):
     DIRECTORY = "directory and field terminators tell different fields"
     STRICT = "strict reading was asked for and the record is damaged"
     XML = "the XML is not well formed"
+    JSON = "the JSON is no MARC-in-JSON record"
+    LINE = "a line is no field"
     DOCTYPE = "the XML declares a document type, which is refused"
 
 
@@ -87,6 +89,11 @@ class Field(NamedTuple):
         """Whether the field is text without indicators and subfields."""
         return not self.indicators
 
+    @property
+    def text(self) -> str:
+        """The text of a control field."""
+        return self.subfields[0] if self.subfields else ""
+
     def values(self, code: str) -> tuple[str, ...]:
         """Return the texts of every subfield with this code."""
         return tuple(subfield[1:] for subfield in self.subfields if subfield[:1] == code)
@@ -98,7 +105,7 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MarcRecord:
-    """One record as read, with its bytes and the evidence for its text.
+    """One record as read, with its bytes and the evidence for its text, in which no surrogate stands alone.
 
     ``position`` is its offset in the file; ``nonsorting`` says that marks of ISO 6630 stand around some articles.
     """
@@ -117,7 +124,7 @@ class MarcRecord:
 
     def control(self, tag: str) -> str:
         """Return the text of the first control field with this tag, or ``""``."""
-        return next((field.subfields[0] for field in self.every(tag) if field.is_control), "")
+        return next((field.text for field in self.every(tag) if field.is_control), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,19 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020
 def merge_scripts(fields: Iterable[Field]) -> list[Field]:
     """Return the fields with each linked 880 merged into its partner; an 880 without one stays as it is."""
     fields = list(fields)
-    others = {link: field for field in fields if field.tag == "880" and (link := _link(field))}
+    others = {link: field for field in fields if field[0] == "880" and (link := _link(field))}
+    if not others:
+        return fields
+    linked = {tag for tag, _ in others}
     merged, used = [], set()
     for field in fields:
-        link = _link(field)
-        key = (field.tag, link[1]) if link and link[0] == "880" else ("", "")
+        link = _link(field) if field[0] in linked else None
+        key = (field[0], link[1]) if link and link[0] == "880" else ("", "")
         if key in others and key not in used:
             used.add(key)
             field = _merge(field, others[key])
         merged.append(field)
-    return [field for field in merged if field.tag != "880" or _link(field) not in used]
+    return [field for field in merged if field[0] != "880" or _link(field) not in used]
 
 
 def split_scripts(fields: Iterable[Field]) -> list[Field]:
@@ -34,8 +37,8 @@ def split_scripts(fields: Iterable[Field]) -> list[Field]:
     plain: list[Field] = []
     linked: list[Field] = []
     for field in fields:
-        romanised = [subfield for subfield in field.subfields if subfield[:1].isupper()]
-        if field.is_control or field.tag == "886" or not romanised:
+        romanised = [subfield for subfield in field[2] if subfield[:1].isupper()]
+        if not romanised or field.is_control or field.tag == "886":
             plain.append(field)
             continue
         number = f"{len(linked) + 1:02d}"

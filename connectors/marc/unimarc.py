@@ -8,7 +8,8 @@ a place and its z a period, the reverse of MARC 21; so are its cancelled and wro
 import re
 from enum import StrEnum
 
-from connectors.marc.rules import Crosswalk, Rule, Values
+from connectors.marc.crosswalk import Crosswalk
+from connectors.marc.rules import Rule, Values
 from connectors.marc.shapes import (
     headings_into,
     headings_outof,
@@ -100,8 +101,9 @@ def pack(subfields: tuple[str, ...]) -> tuple[str, ...]:
 
 def _agents() -> list[Rule]:
     """70X persons, 71X bodies and meetings, 72X families; the last digit is the weight of the entry."""
-    body = "a:name A:pinyin 9:pinyin c:qualifier f:dates 4:role 3:authority"
-    person = body.replace("c:", "b:forename c:", 1)
+    family = "a:name A:pinyin 9:pinyin c:qualifier f:dates 4:role 3:authority"
+    person = family.replace("c:", "b:forename c:", 1)
+    body = family.replace("c:", "b:units+ c:", 1)
     rules = []
     for digit, entry in ENTRIES.items():
         given = {"entry": entry}
@@ -109,7 +111,7 @@ def _agents() -> list[Rule]:
             Rule(f"70{digit}", "contributors", person, {" 1": {"inverted": True}, " 0": {}},
                  {**given, "kind": AgentKind.PERSON}, into=person_into, outof=person_outof),
             Rule(f"71{digit}", "contributors", body, _bodies(AgentKind.MEETING, AgentKind.CORPORATE), given),
-            Rule(f"72{digit}", "contributors", body, given={**given, "kind": AgentKind.FAMILY}),
+            Rule(f"72{digit}", "contributors", family, given={**given, "kind": AgentKind.FAMILY}),
         ]
     return rules
 

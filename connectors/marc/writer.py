@@ -17,7 +17,9 @@ from connectors.marc.record import Field, MarcRecord, RecordTooLong, UnwritableT
 
 _RECORD_BYTES_MAX, _FIELD_BYTES_MAX = 99_999, 9_999
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, production 2
-_DELIMITERS = frozenset((RECORD_TERMINATOR, FIELD_TERMINATOR, SUBFIELD_DELIMITER))
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_DELIMITERS = re.compile("[\x1d-\x1f]")
+_TAG_CHARACTERS = 3
 
 
 def write_iso2709(record: MarcRecord, charset: str = "utf-8") -> bytes:
@@ -25,26 +27,26 @@ def write_iso2709(record: MarcRecord, charset: str = "utf-8") -> bytes:
     name = charset_named(charset)
     if name == MARC8:
         raise UnwritableText("MARC-8 is read but not written: choose utf-8 or gb18030")
-    contents = [_encode(field, name) for field in record.fields]
-    lengths = [len(content) for content in contents]
-    base = LEADER_BYTES + ENTRY_BYTES * len(contents) + 1
-    total = base + sum(lengths) + 1
+    body = _encode(record, name)
+    lengths = [len(content) + 1 for content in body.split(FIELD_TERMINATOR.encode())[:-1]]
+    base = LEADER_BYTES + ENTRY_BYTES * len(lengths) + 1
+    total = base + len(body) + 1
     if total > _RECORD_BYTES_MAX or max(lengths, default=0) > _FIELD_BYTES_MAX:
         raise RecordTooLong(
             f"record {record.control('001')!r} has {total} bytes, its longest field {max(lengths, default=0)}:"
             f" ISO 2709 ends at {_RECORD_BYTES_MAX} and {_FIELD_BYTES_MAX}; write MARCXML instead"
         )
-    starts = accumulate(lengths, initial=0)
-    entries = zip(record.fields, lengths, starts, strict=False)
-    directory = "".join(f"{_tag(field)}{length:04d}{start:05d}" for field, length, start in entries)
-    head = f"{total:05d}{record.leader[5:12]:7}{base:05d}{record.leader[17:24]:7}{directory}{FIELD_TERMINATOR}"
-    return b"".join((head.encode("ascii", "replace"), *contents, RECORD_TERMINATOR.encode()))
+    entries = zip(record.fields, lengths, accumulate(lengths, initial=0), strict=False)
+    directory = "".join([f"{_tag(field)}{length:04d}{start:05d}" for field, length, start in entries])
+    leader = _leader(record)
+    head = f"{total:05d}{leader[5:12]}{base:05d}{leader[17:24]}{directory}{FIELD_TERMINATOR}"
+    return b"".join((head.encode("ascii"), body, RECORD_TERMINATOR.encode()))
 
 
 def to_pymarc(record: MarcRecord) -> pymarc.Record:
-    """Return the record as pymarc's own type."""
+    """Return the record as pymarc's own type. Raises ``UnwritableText`` where a tag, indicator or code has no place."""
     result = pymarc.Record(force_utf8=True)
-    result.leader = pymarc.Leader(record.leader.ljust(LEADER_BYTES)[:LEADER_BYTES])
+    result.leader = pymarc.Leader(_leader(record))
     result.fields = [_pymarc_field(field) for field in record.fields]
     return result
 
@@ -52,37 +54,68 @@ def to_pymarc(record: MarcRecord) -> pymarc.Record:
 def write_marcxml(record: MarcRecord) -> bytes:
     """Return the record as one MARCXML ``record`` element in UTF-8. Raises ``UnwritableText``."""
     for field in record.fields:
-        if any(_NOT_XML.search(subfield) for subfield in field.subfields):
-            raise UnwritableText(f"field {field.tag} holds a control character, which XML has no way to write")
+        if any(map(_NOT_XML.search, (field.tag, field.indicators, *field.subfields))):
+            raise UnwritableText(f"field {field.tag!a} holds a control character, which XML has no way to write")
     element = record_to_xml_node(to_pymarc(record), namespace=True)  # type: ignore[no-untyped-call]
     return ElementTree.tostring(element, encoding="unicode").encode()
 
 
 def write_json(record: MarcRecord) -> str:
-    """Return the record as MARC-in-JSON."""
+    """Return the record as MARC-in-JSON. Raises ``UnwritableText``."""
+    for field in record.fields:
+        if any(map(_SURROGATE.search, (field.tag, field.indicators, *field.subfields))):
+            raise UnwritableText(f"field {field.tag!a} holds half a character, which UTF-8 has no way to write")
     return to_pymarc(record).as_json()
 
 
 def _pymarc_field(field: Field) -> pymarc.Field:
+    """Return the field by its shape: pymarc alone would take it by its tag, and drop the text of Aleph's ``FMT``."""
     if field.is_control:
-        return pymarc.Field(field.tag, data=field.subfields[0])
-    indicators = pymarc.Indicators(*field.indicators.ljust(2)[:2])
-    subfields = [pymarc.Subfield(subfield[:1], subfield[1:]) for subfield in field.subfields]
-    return pymarc.Field(field.tag, indicators=indicators, subfields=subfields)
+        result = pymarc.Field("001", data=_control_text(field))
+    else:
+        if len(field.indicators) > 2:
+            raise UnwritableText(f"field {field.tag!a} has more than two indicators")
+        subfields = [pymarc.Subfield(subfield[0], subfield[1:]) for subfield in field.subfields if subfield]
+        result = pymarc.Field("900", indicators=pymarc.Indicators(*field.indicators.ljust(2)), subfields=subfields)
+    result.tag = _tag(field)
+    return result
 
 
-def _encode(field: Field, charset: str) -> bytes:
-    if any(_DELIMITERS & set(subfield) for subfield in field.subfields):
-        raise UnwritableText(f"field {field.tag} holds one of ISO 2709's own delimiters")
-    parts = field.subfields if field.is_control else (field.indicators, *field.subfields)
+def _encode(record: MarcRecord, charset: str) -> bytes:
+    """Return the fields behind the directory, each with its terminator."""
+    texts = []
+    for field in record.fields:
+        if field.is_control:
+            text, delimiters = _control_text(field), 0
+        else:
+            text, delimiters = SUBFIELD_DELIMITER.join((field.indicators, *field.subfields)), len(field.subfields)
+        if len(_DELIMITERS.findall(text)) > delimiters:
+            raise UnwritableText(f"field {field.tag!a} holds one of ISO 2709's own delimiters")
+        texts.append(text + FIELD_TERMINATOR)
+    body = "".join(texts)
     try:
-        return (SUBFIELD_DELIMITER.join(parts) + FIELD_TERMINATOR).encode(charset)
+        return body.encode(charset)
     except UnicodeEncodeError as error:
-        character = error.object[error.start]
+        field = record.fields[body.count(FIELD_TERMINATOR, 0, error.start)]
+        character = body[error.start]
         raise UnwritableText(f"field {field.tag} holds {character!r}, which {charset} cannot write") from None
 
 
+def _control_text(field: Field) -> str:
+    if len(field.subfields) > 1:
+        raise UnwritableText(f"field {field.tag!a} has subfields but no indicators")
+    return field.text
+
+
 def _tag(field: Field) -> str:
-    if len(field.tag) != 3 or not field.tag.isascii():
-        raise UnwritableText(f"tag {field.tag!r} is not three ASCII characters")
+    if len(field.tag) != _TAG_CHARACTERS or not field.tag.isascii() or not field.tag.isprintable():
+        raise UnwritableText(f"tag {field.tag!a} is not three ASCII characters")
     return field.tag
+
+
+def _leader(record: MarcRecord) -> str:
+    """Return the leader's 24 characters, with blanks where it is shorter."""
+    leader = record.leader.ljust(LEADER_BYTES)
+    if len(leader) > LEADER_BYTES or not leader.isascii() or not leader.isprintable():
+        raise UnwritableText(f"leader {record.leader[:40]!a} is not 24 printable ASCII characters")
+    return leader

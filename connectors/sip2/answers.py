@@ -12,8 +12,10 @@ from typing import Self
 from connectors.sip2.dates import decode_due_date
 from connectors.sip2.fields import PATRON_STATUS, CirculationStatus
 from connectors.sip2.messages import Message
+from connectors.sip2.profile import Profile
 
 _AMOUNT_DIGITS_MAX = 15
+_GUIDE = Profile()
 
 
 def decode_amount(text: str | None) -> int | None:
@@ -54,6 +56,14 @@ def _due(message: Message, code: str, zone: tzinfo) -> datetime | None:
     return decode_due_date(message.get(code) or "", zone)
 
 
+def _ready_holds(message: Message, profile: Profile) -> int | None:
+    """Some systems count the waiting holds among the first number, and again as unavailable."""
+    first, waiting = message.count("hold_items_count"), message.count("unavailable_holds_count")
+    if first is None or not profile.hold_items_are_all_holds:
+        return first
+    return None if waiting is None else max(0, first - waiting)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What every answer has: whether it is a yes, and lines for the screen (AF)."""
@@ -65,7 +75,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class PatronInformation(Answer):
-    """64. ``ok``: the ILS knows the patron as valid (BL). ``blocks`` are names of ``fields.PATRON_STATUS``."""
+    """64. ``ok``: the ILS knows the patron as valid (BL). ``blocks`` are names of ``fields.PATRON_STATUS``.
+
+    Counts are as sent; ``ready_holds_count`` is what they mean by the profile. A ``fee_amount_fen`` above 0 is owed.
+    """
 
     patron_id: str
     name: str = field(repr=False)
@@ -78,6 +91,7 @@ class PatronInformation(Answer):
     fine_items_count: int | None
     recall_items_count: int | None
     unavailable_holds_count: int | None
+    ready_holds_count: int | None
     charged_items_limit: int | None
     fee_amount_fen: int | None
     currency: str | None
@@ -89,9 +103,12 @@ class PatronInformation(Answer):
     unavailable_hold_items: tuple[str, ...]
 
     @classmethod
-    def from_message(cls, message: Message) -> Self:
-        """Read a 64."""
+    def from_message(cls, message: Message, profile: Profile = _GUIDE) -> Self:
+        """Read a 64 as the ILS of ``profile`` means it."""
         flags = zip(PATRON_STATUS, message.fixed["patron_status"], strict=True)
+        fee_amount_fen = decode_amount(message.get("BV"))
+        if fee_amount_fen is not None and profile.negative_fee_is_owed:
+            fee_amount_fen = -fee_amount_fen
         return cls(
             ok=_yes(message, "BL") is True,
             screen_messages=message.all("AF"),
@@ -107,8 +124,9 @@ class PatronInformation(Answer):
             fine_items_count=message.count("fine_items_count"),
             recall_items_count=message.count("recall_items_count"),
             unavailable_holds_count=message.count("unavailable_holds_count"),
+            ready_holds_count=_ready_holds(message, profile),
             charged_items_limit=_number(message, "CB"),
-            fee_amount_fen=decode_amount(message.get("BV")),
+            fee_amount_fen=fee_amount_fen,
             currency=message.get("BH"),
             hold_items=message.all("AS"),
             overdue_items=message.all("AT"),

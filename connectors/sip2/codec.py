@@ -3,26 +3,27 @@
 In: strip the trailer AY/AZ on bytes, decode once, cut the fixed part, then split on the delimiter. In that order
 only: 東, 質 and 珅 hold the byte of ``|`` in GBK, so bytes must not be split. Each tolerance used is named in
 ``Message.problems``. Values of any length pass. A missing required field is not an error: real servers leave them out.
+Out: ``encode`` writes as the guide says, ``reproduce`` as the message came.
 Deliberately absent: what to do about a wrong checksum (``session``) and a vendor's meaning of a code.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from connectors.sip2.checksum import checksum
-from connectors.sip2.errors import TruncatedMessage, UnknownField, UnknownMessage, WrongWidth
+from connectors.sip2.checksum import SUMS, to_az
+from connectors.sip2.errors import NotReproducible, TruncatedMessage, UnknownField, UnknownMessage, WrongWidth
 from connectors.sip2.fields import CODE, FIELD_NAMES
-from connectors.sip2.messages import MESSAGES, ChecksumState, Field, Message, MessageSpec
+from connectors.sip2.messages import CANONICAL, MESSAGES, ChecksumState, Field, Form, Layout, Message, MessageSpec
 from connectors.sip2.profile import CHARSETS, Checksum, Profile
+from connectors.sip2.repair import repair
 from connectors.sip2.text import Substitution, make_safe
 
 _KNOWN_CODES = frozenset(FIELD_NAMES)
-# Some peers leave out AY, do not pad AZ to four digits, or use small letters.
+_SEQUENCES = {b"AY%dAZ" % sequence: sequence for sequence in range(10)}
+# Some peers leave out AY, do not pad AZ to four digits, use small letters, or pad the frame.
 _TRAILER = re.compile(rb"((?:AY([0-9]))?AZ)([0-9A-Fa-f]{1,4}) *\Z")
 _TRAILER_BYTES_MAX = 16
-_ABSENT: ChecksumState = "absent"
 # The only two messages that carry AZ without AY; their checksums are constants.
 _RESENDS = {"96": b"96AZFEF6", "97": b"97AZFEF5"}
 
@@ -41,7 +42,9 @@ class Codec:
         self.profile = profile
         self._decoder, self._encoder = CHARSETS[profile.charset]
         self._delimiter = profile.delimiter
-        self._variant = profile.checksum
+        self._signs = profile.checksum is not Checksum.NONE
+        self._sum = SUMS[profile.checksum]
+        self._sequences = _SEQUENCES if self._signs else {}
         self._terminator = profile.terminator.value
 
     def decode(self, frame: bytes) -> Message:
@@ -51,12 +54,8 @@ class Codec:
             UnknownMessage, TruncatedMessage: and nothing else, whatever the bytes.
         """
         problems: list[str] = []
-        body, trailer = self._split_trailer(frame)
-        text = self._decode_text(body, problems)
-        sequence, state = (None, _ABSENT) if trailer is None else self._verify(body, text, trailer, problems)
-        if not text.isascii() and not unicodedata.is_normalized("NFC", text):
-            text = unicodedata.normalize("NFC", text)
-            problems.append("not_nfc")
+        text, sequence, state, odd_trailer = self._strip_trailer(frame, problems)
+        text, form = (text, "NFC") if text.isascii() else _compose(text, problems)
         spec = MESSAGES.get(text[:2])
         if spec is None:
             raise UnknownMessage(text[:2])
@@ -64,10 +63,15 @@ class Codec:
         head = text[2:end]
         if len(head) < spec.width or self._delimiter in head:
             raise TruncatedMessage(spec.id, spec.width, len(head.partition(self._delimiter)[0]))
-        fields = self._split_fields(text[end:], spec, problems)
-        return Message.received(
-            spec, head, fields, sequence=sequence, checksum=state, problems=tuple(problems), raw=frame
-        )
+        fields, lead, gaps = self._split_fields(text[end:], spec, problems)
+        is_canonical = not problems and odd_trailer is None
+        # Filled at once: the __init__ of a frozen dataclass costs a tenth of the parse.
+        message = object.__new__(Message)
+        message.__dict__.update(
+            id=spec.id, head=head, fields=fields, sequence=sequence, checksum=state, problems=tuple(problems),
+            raw=frame, layout=CANONICAL if is_canonical else Layout(lead, gaps, odd_trailer, form),
+        )  # fmt: skip
+        return message
 
     def encode(self, message: Message, sequence: int | None = None) -> Encoded:
         """Return the frame for ``message``, with AY and AZ where ``sequence`` is given and the profile has them.
@@ -77,28 +81,71 @@ class Codec:
             Unencodable: an identifier would change on the way.
         """
         if message.id in _RESENDS:
-            plain = self._variant is Checksum.NONE
-            return Encoded((message.id.encode() if plain else _RESENDS[message.id]) + self._terminator)
+            return Encoded((_RESENDS[message.id] if self._signs else message.id.encode()) + self._terminator)
         text, substitutions = self._to_text(message)
         body = text.encode(self._encoder)
-        if sequence is None or self._variant is Checksum.NONE:
+        if sequence is None or not self._signs:
             return Encoded(body + self._terminator, substitutions)
-        trailer = b"AY%dAZ" % sequence
-        az = checksum(self._variant, body, text, trailer, self._delimiter)
-        return Encoded(b"%b%b%04X%b" % (body, trailer, az, self._terminator), substitutions)
+        return Encoded(self._sign(body, text, b"AY%dAZ" % sequence) + self._terminator, substitutions)
 
-    def _split_trailer(self, frame: bytes) -> tuple[bytes, re.Match[bytes] | None]:
+    def reproduce(self, message: Message) -> bytes:
+        """Return the frame of a decoded message as it was received, made from its parts and not from ``raw``.
+
+        Raises:
+            NotReproducible: the bytes were no text of the charset, or the message was altered since.
+        """
+        layout, fields = message.layout, message.fields
+        gaps = (self._delimiter,) * len(fields) if layout.gaps is None else layout.gaps
+        if layout.form is None or len(gaps) != len(fields):
+            raise NotReproducible(message.id)
+        coded = "".join([f"{code}{value}{gap}" for (code, value), gap in zip(fields, gaps, strict=True)])
+        text = unicodedata.normalize(layout.form, f"{message.id}{message.head}{layout.lead}{coded}")
+        body = text.encode(self._decoder)
+        if layout.trailer is not None:
+            return body + layout.trailer
+        if message.checksum == "absent":
+            return body
+        return self._sign(body, text, b"AZ" if message.sequence is None else b"AY%dAZ" % message.sequence)
+
+    def _strip_trailer(self, frame: bytes, problems: list[str]) -> tuple[str, int | None, ChecksumState, bytes | None]:
+        """Return the text, AY, whether AZ is right, and the trailer where it is not what we would write."""
+        mark = frame[-9:-4]
+        sequence = self._sequences.get(mark)
+        if sequence is not None:
+            text = self._decode_text(frame[:-9], problems)
+            if frame[-4:] == to_az(self._sum(frame[:-4], text, mark, self._delimiter)):
+                return text, sequence, "ok", None
+            problems.clear()
+        return self._strip_odd_trailer(frame, problems)
+
+    def _strip_odd_trailer(
+        self, frame: bytes, problems: list[str]
+    ) -> tuple[str, int | None, ChecksumState, bytes | None]:
+        trailer = self._find_trailer(frame)
+        if trailer is None:
+            return self._decode_text(frame, problems), None, "absent", None
+        mark, ay, az = trailer.groups()
+        text = self._decode_text(frame[: trailer.start()], problems)
+        sequence = None if ay is None else int(ay)
+        if not self._signs:
+            return text, sequence, "absent", trailer[0]
+        right = to_az(self._sum(frame[: trailer.start(3)], text, mark, self._delimiter))
+        if len(az) < len(right):
+            problems.append("checksum_not_padded")
+        is_right = int(az, 16) == int(right, 16)
+        if not is_right:
+            problems.append("checksum_wrong")
+        return text, sequence, "ok" if is_right else "bad", None if trailer[0] == mark + right else trailer[0]
+
+    def _find_trailer(self, frame: bytes) -> re.Match[bytes] | None:
         found = _TRAILER.search(frame, max(0, len(frame) - _TRAILER_BYTES_MAX))
-        if found is None:
-            return frame, None
-        body = frame[: found.start()]
-        if found[2]:
-            return body, found
+        if found is None or found[2]:
+            return found
         # Without AY it may as well be the end of an unterminated value: believe it only where a field may start.
+        body = frame[: found.start()]
         spec = MESSAGES.get(body[:2].decode("latin-1"))
-        if body.endswith(self._delimiter.encode()) or (spec is not None and len(body) == 2 + spec.width):
-            return body, found
-        return frame, None
+        is_field = body.endswith(self._delimiter.encode()) or (spec is not None and len(body) == 2 + spec.width)
+        return found if is_field else None
 
     def _decode_text(self, body: bytes, problems: list[str]) -> str:
         try:
@@ -107,74 +154,24 @@ class Codec:
             problems.append("undecodable_bytes")
             return body.decode(self._decoder, "replace")
 
-    def _verify(
-        self, body: bytes, text: str, trailer: re.Match[bytes], problems: list[str]
-    ) -> tuple[int | None, ChecksumState]:
-        signed, ay, az = trailer.groups()
-        sequence = None if ay is None else int(ay)
-        if self._variant is Checksum.NONE:
-            return sequence, _ABSENT
-        if len(az) < 4:
-            problems.append("checksum_not_padded")
-        # 96 and 97 are an id and nothing else, and their checksums are constants.
-        variant = Checksum.BYTES if len(text) == 2 else self._variant
-        if int(az, 16) == checksum(variant, body, text, signed, self._delimiter):
-            return sequence, "ok"
-        problems.append("checksum_wrong")
-        return sequence, "bad"
+    def _sign(self, body: bytes, text: str, mark: bytes) -> bytes:
+        signed = body + mark
+        return signed + to_az(self._sum(signed, text, mark, self._delimiter))
 
-    def _split_fields(self, rest: str, spec: MessageSpec, problems: list[str]) -> tuple[Field, ...]:
+    def _split_fields(
+        self, rest: str, spec: MessageSpec, problems: list[str]
+    ) -> tuple[tuple[Field, ...], str, tuple[str, ...] | None]:
+        """Return the fields, what stood before the first, and what after each where it is not one delimiter."""
         if not rest:
-            return ()
+            return (), "", None
         segments = rest.split(self._delimiter)
-        if segments[-1]:
-            problems.append("final_delimiter_missing")
-        else:
-            segments.pop()
-        fields = tuple([(segment[:2], segment[2:]) for segment in segments])
-        last = dict(fields)
-        if last.keys() <= _KNOWN_CODES:
-            for code, width in spec.widths:
-                if code in last and len(last[code]) > width:
-                    break
-            else:
-                return fields
-        return self._repair(segments, spec, problems)
-
-    def _repair(self, segments: list[str], spec: MessageSpec, problems: list[str]) -> tuple[Field, ...]:
-        """Read segments that are not all a known code with a value that fits. Linear, however odd they are."""
-        found: dict[str, None] = {}
-        fields: list[tuple[str, list[str]]] = []
-        for segment in segments:
-            if not segment:
-                found["empty_segment"] = None
-            elif CODE.match(segment):
-                fields += [(code, [value]) for code, value in self._split_run(segment, spec, found)]
-            elif fields:
-                # No code: the delimiter stood inside the value before.
-                fields[-1][1].append(segment)
-                found["delimiter_in_value"] = None
-            else:
-                found["text_before_fields"] = None
-        problems += found
-        return tuple((code, self._delimiter.join(parts)) for code, parts in fields)
-
-    def _split_run(self, segment: str, spec: MessageSpec, found: dict[str, None]) -> Iterator[Field]:
-        """Cut ``BLYBV7.00`` into two fields: decidable where the first has a fixed width and the next code belongs."""
-        widths = dict(spec.widths)
-        start = 0
-        while width := widths.get(segment[start : start + 2]):
-            end = start + 2 + width
-            if segment[end : end + 2] not in spec.codes:
-                break
-            yield segment[start : start + 2], segment[start + 2 : end]
-            start = end
-            found["delimiter_missing"] = None
-        code, value = segment[start : start + 2], segment[start + 2 :]
-        if code == "BX" and value.endswith(" "):
-            value = value.rstrip()
-            found["padded"] = None
-        yield code, value
+        lengths_max = spec.lengths_max
+        fields = tuple([(code, each[2:]) for each in segments if len(each) <= lengths_max.get(code := each[:2], -1)])
+        if len(fields) == len(segments) - 1 and not segments[-1]:
+            return fields, "", None
+        reading = repair(segments, spec, self._delimiter)
+        problems += reading.problems
+        return reading.fields, reading.lead, reading.gaps
 
     def _to_text(self, message: Message) -> tuple[str, tuple[Substitution, ...]]:
         delimiter, fields = self._delimiter, message.fields
@@ -207,3 +204,14 @@ class Codec:
         except UnicodeEncodeError:
             return False
         return True
+
+
+def _compose(text: str, problems: list[str]) -> tuple[str, Form | None]:
+    """Return the text in the form NFC, and the form it had; None where that cannot be told."""
+    if "undecodable_bytes" in problems:
+        return unicodedata.normalize("NFC", text), None
+    if unicodedata.is_normalized("NFC", text):
+        return text, "NFC"
+    problems.append("not_nfc")
+    composed = unicodedata.normalize("NFC", text)
+    return composed, "NFD" if unicodedata.normalize("NFD", composed) == text else None

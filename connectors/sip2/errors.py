@@ -11,7 +11,8 @@
     ├── BuildError               what we were asked to send cannot be sent as SIP2
     │   ├── UnknownField         no such field in this message
     │   ├── WrongWidth           a fixed field of another width, or with characters it may not have
-    │   └── Unencodable          an identifier that the peer's charset or the frame cannot carry unchanged
+    │   ├── Unencodable          an identifier that the peer's charset or the frame cannot carry unchanged
+    │   └── NotReproducible      a received message whose bytes cannot be made again from its parts
     ├── ProfileError             a dialect that cannot be
     ├── OutOfTurn                a session method called at the wrong time
     └── LineError                the exchange failed; ``may_have_happened`` says whether the ILS may have acted
@@ -83,6 +84,13 @@ class Unencodable(BuildError):
     def __init__(self, message_id: str, code: str, charset: str) -> None:
         super().__init__(f"message {message_id}: field {code} cannot be sent unchanged in {charset}")
         self.code = code
+
+
+class NotReproducible(BuildError):
+    """The received bytes were no text of the charset, or the parts are no longer those received."""
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"message {message_id}: its bytes cannot be made again from its parts; use ``raw``")
 
 
 class ProfileError(Sip2Error):

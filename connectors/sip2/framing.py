@@ -26,6 +26,11 @@ class FrameSplitter:
         self._searched = 0
         self._skipping = False
 
+    @property
+    def is_mid_frame(self) -> bool:
+        """A frame has begun and not ended. One or two characters may still be what peers send between frames."""
+        return len(self._buffer) > 2 or self._skipping
+
     def feed(self, data: bytes) -> None:
         """Take what the socket gave. Call ``frames`` before the next feed: that keeps memory within the limit."""
         self._buffer += data

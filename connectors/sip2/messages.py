@@ -5,16 +5,18 @@ codes may repeat, and vendors add their own, so a list of (code, value) pairs is
 Fixed fields stay text as received (real peers leave them blank or fill them wrongly); ``flag`` and ``count`` read them.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 from connectors.sip2.errors import UnknownField, UnknownMessage, WrongWidth
-from connectors.sip2.fields import CODE, FIELD_WIDTHS, SECRET_CODES
+from connectors.sip2.fields import CODE, FIELD_NAMES, FIELD_WIDTHS, SECRET_CODES
 
 Field = tuple[str, str]
 ChecksumState = Literal["ok", "bad", "absent"]
+Form = Literal["NFC", "NFD"]
 
 #: Requests that change something in the ILS: never repeated blindly.
 WRITES = frozenset({"01", "09", "11", "15", "19", "25", "29", "37", "65"})
@@ -57,14 +59,24 @@ class MessageSpec:
         return sum(field.width for field in self.fixed)
 
     @cached_property
+    def known(self) -> frozenset[str]:
+        """The names of the fixed fields and the codes of the others."""
+        return frozenset(self.by_name) | frozenset(self.codes)
+
+    @cached_property
     def by_name(self) -> Mapping[str, FixedField]:
         """The fixed fields by name."""
         return {field.name: field for field in self.fixed}
 
     @cached_property
-    def widths(self) -> tuple[tuple[str, int], ...]:
+    def widths(self) -> Mapping[str, int]:
         """The coded fields of fixed width, with their widths."""
-        return tuple((code, FIELD_WIDTHS[code]) for code in self.codes if code in FIELD_WIDTHS)
+        return {code: FIELD_WIDTHS[code] for code in self.codes if code in FIELD_WIDTHS}
+
+    @cached_property
+    def lengths_max(self) -> Mapping[str, int]:
+        """Every known code with the length, code included, up to which its segment is surely one field."""
+        return {code: 2 + self.widths.get(code, sys.maxsize - 2) for code in FIELD_NAMES}
 
 
 def _row(message_id: str, name: str, answer: str | None, fixed: str, coded: str) -> MessageSpec:
@@ -144,10 +156,27 @@ REQUESTS = frozenset(row.id for row in _ROWS if row.answer) | {"97"}
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How a frame that is not canonical was written around its parts: enough to write it so again.
+
+    ``lead`` stood before the first field, ``gaps`` after each; the trailer AY and AZ as it stood, where computing it
+    anew would give another. ``form`` is the Unicode form of the text, None where the text had to be altered to be read.
+    """
+
+    lead: str = ""
+    gaps: tuple[str, ...] | None = None
+    trailer: bytes | None = None
+    form: Form | None = "NFC"
+
+
+CANONICAL = Layout()
+
+
+@dataclass(frozen=True)
 class Message:
     """What one side says (id, fixed part, coded fields), and how it travelled, which equality ignores.
 
-    ``problems`` names the tolerances that decoding used; ``raw`` is the frame as received.
+    ``problems`` names the tolerances that decoding used; ``raw`` is the frame as received, ``layout`` its form.
     """
 
     id: str
@@ -157,25 +186,7 @@ class Message:
     checksum: ChecksumState = field(default="absent", compare=False)
     problems: tuple[str, ...] = field(default=(), compare=False)
     raw: bytes = field(default=b"", compare=False)
-
-    @classmethod
-    def received(
-        cls,
-        spec: MessageSpec,
-        head: str,
-        fields: tuple[Field, ...],
-        *,
-        sequence: int | None,
-        checksum: ChecksumState,
-        problems: tuple[str, ...],
-        raw: bytes,
-    ) -> "Message":
-        """Make a message as decoded. Fills the instance at once: a frozen ``__init__`` is a fifth of the parse."""
-        message = object.__new__(cls)
-        message.__dict__.update(
-            id=spec.id, head=head, fields=fields, sequence=sequence, checksum=checksum, problems=problems, raw=raw
-        )
-        return message
+    layout: Layout = field(default=CANONICAL, compare=False)
 
     @property
     def spec(self) -> MessageSpec:
@@ -227,18 +238,18 @@ def build(message_id: str, **values: bool | str | Sequence[str] | None) -> Messa
     if spec is None:
         raise UnknownMessage(message_id)
     head = "".join([item.to_text(values.get(item.name), message_id) for item in spec.fixed])
-    extra = [name for name in values if name not in spec.by_name and name not in spec.codes]
+    extra = [name for name in values if name not in spec.known]
     for name in extra:
         if not CODE.fullmatch(name):
             raise UnknownField(message_id, name)
     fields: list[Field] = []
-    for code in (*spec.codes, *extra):
+    for code in (*spec.codes, *extra) if extra else spec.codes:
         value = values.get(code)
         if value is None:
-            value = "" if code in spec.required else ()
-        fields += [(code, text) for text in ([_text(value)] if isinstance(value, (str, bool)) else value)]
+            if code in spec.required:
+                fields.append((code, ""))
+        elif isinstance(value, str):
+            fields.append((code, value))
+        else:
+            fields += [(code, text) for text in (("NY"[value],) if isinstance(value, bool) else value)]
     return Message(message_id, head, tuple(fields))
-
-
-def _text(value: bool | str) -> str:
-    return value if isinstance(value, str) else "NY"[value]

@@ -1,12 +1,14 @@
 """The answering end on TCP: one ``AcsSession`` per connection above an asyncio transport.
 
 A handler answers requests; framing, checksums, repeats, 96 and 97 are the session's. Bounds: one request of a line is
-worked on at a time and reading stops meanwhile, a reader too slow for its answers is cut off, and so is an
-idle line. Deliberately absent: who may log in and what a request does, both the handler's.
+worked on at a time and reading stops meanwhile; a line is cut off that reads its answers too slowly, that never ends
+a frame, never logs in, gives three wrong passwords, or is idle. A telnet login reaches the handler as a 93.
+Deliberately absent: who may log in and what a request does, both the handler's.
 """
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,12 +16,14 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Self, cast
 
+from connectors.sip2.counters import Counters, Report, no_report
 from connectors.sip2.dates import encode_date
 from connectors.sip2.errors import BuildError
 from connectors.sip2.messages import Message, build
-from connectors.sip2.profile import Login, Profile
+from connectors.sip2.profile import CHARSETS, Login, Profile
 from connectors.sip2.refusal import refusal
-from connectors.sip2.session import AcsSession, Report, no_report
+from connectors.sip2.session import AcsSession
+from connectors.sip2.telnet import ASK_LOGIN, STRIKES_MAX, WELCOME, WRONG, Gate
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -49,6 +53,8 @@ class Limits:
     """What one line may cost. Times in seconds."""
 
     idle_seconds: float = 900.0
+    login_seconds: float = 60.0
+    frame_seconds: float = 60.0
     write_seconds: float = 30.0
     lines_max: int = 2000
 
@@ -56,7 +62,8 @@ class Limits:
 class Sip2Server:
     """A SIP2 server on one port, in one dialect, answering with ``handler``.
 
-    ``clock`` dates our own refusals; ``report`` hears every tolerance used.
+    ``clock`` dates our own refusals; ``report`` hears every tolerance used, as ``counters`` does. ``tls`` comes from
+    ``tls.server_context``.
     """
 
     def __init__(
@@ -69,6 +76,7 @@ class Sip2Server:
         limits: Limits | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         report: Report = no_report,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -76,14 +84,16 @@ class Sip2Server:
         self.handler = handler
         self.limits = limits or Limits()
         self.clock = clock
-        self.report = report
+        #: What was tolerated, and how long handlers took.
+        self.counters = Counters(report)
+        self._tls = tls
         self.lines: set[ServerLine] = set()
         self._listener: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen. With port 0, ``port`` is the one that was free."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: ServerLine(self), self.host, self.port)
+        self._listener = await loop.create_server(lambda: ServerLine(self), self.host, self.port, ssl=self._tls)
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -110,8 +120,10 @@ class ServerLine(asyncio.Protocol):
 
     def __init__(self, server: Sip2Server) -> None:
         self._server = server
-        self._session = AcsSession(server.profile, server.report)
+        self._session = AcsSession(server.profile, server.counters.count)
         self._loop = asyncio.get_running_loop()
+        self._gate = Gate() if server.profile.login is Login.TELNET else None
+        self._strikes = 0
         self._state = LineState("")
         self._task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
@@ -128,7 +140,9 @@ class ServerLine(asyncio.Protocol):
             self._transport.abort()
             return
         self._server.lines.add(self)
-        self._watch_idle()
+        self._watch()
+        if self._gate is not None:
+            self._transport.write(ASK_LOGIN)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the line. A request that is worked on ends by itself: the ILS must not be cut in half."""
@@ -140,7 +154,11 @@ class ServerLine(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Work on what came; while a request is worked on, only take it in and stop reading."""
-        self._heard_at = self._loop.time()
+        if self._gate is not None:
+            self._knock(self._gate, data)
+            return
+        if not self._session.is_mid_frame:
+            self._heard_at = self._loop.time()
         self._session.feed(data)
         if self._task is None:
             self._task = self._loop.create_task(self._work())
@@ -169,12 +187,16 @@ class ServerLine(asyncio.Protocol):
             for turn in count(1):
                 if self._transport.is_closing() or not self._session.advance():
                     break
+                self._heard_at = self._loop.time()
                 if turn % _TURNS_MAX == 0:
                     await asyncio.sleep(0)
                 if self._session.request is not None:
                     await self._answer(self._session.request)
                 self._transport.write(self._session.data_to_send())
-                await self._writable.wait()
+                if not self._writable.is_set():
+                    await self._writable.wait()
+                if self._strikes >= STRIKES_MAX:
+                    self._transport.close()
         finally:
             self._task = None
             self._transport.resume_reading()
@@ -182,12 +204,14 @@ class ServerLine(asyncio.Protocol):
     async def _answer(self, request: Message) -> None:
         if self._server.profile.login is Login.SIP and not (self._state.logged_in or request.id in _BEFORE_LOGIN):
             return self._refuse(request, "login required")
+        began_at = self._loop.time()
         try:
             answer = await self._server.handler(request, self._state)
             self._session.answer(answer)
         except Exception:
             _LOGGER.exception("%s: the handler of message %s failed", self._state.peer, request.id)
             return self._refuse(request, "system error")
+        self._server.counters.took(request.id, self._loop.time() - began_at)
         if answer.id == "94":
             self._log_in(request, answer)
         return None
@@ -196,6 +220,41 @@ class ServerLine(asyncio.Protocol):
         self._state.logged_in = answer.flag("ok") is True
         self._state.user = request.get("CN") or ""
         self._state.location = request.get("CP") or ""
+        self._strikes = 0 if self._state.logged_in else self._strikes + 1
+
+    def _knock(self, gate: Gate, data: bytes) -> None:
+        """Take what came before SIP2 begins; a whole name and password are a 93 to the handler."""
+        try:
+            said, credentials = gate.feed(data)
+        except ValueError:
+            self._transport.close()
+            return
+        self._transport.write(said)
+        if credentials is not None and self._task is None:
+            self._transport.pause_reading()
+            user, password = (text.decode(CHARSETS[self._server.profile.charset][0], "replace") for text in credentials)
+            login = build("93", uid_algorithm="0", pwd_algorithm="0", CN=user, CO=password)  # noqa: S106 - not encrypted
+            self._task = self._loop.create_task(self._open_gate(gate, login))
+
+    async def _open_gate(self, gate: Gate, login: Message) -> None:
+        try:
+            self._log_in(login, await self._server.handler(login, self._state))
+        except Exception:
+            _LOGGER.exception("%s: the handler of a telnet login failed", self._state.peer)
+            self._strikes += 1
+        finally:
+            self._task = None
+            self._transport.resume_reading()
+        if self._state.logged_in:
+            self._gate = None
+            self._transport.write(WELCOME)
+            self.data_received(gate.rest())
+        elif self._strikes < STRIKES_MAX:
+            self._transport.write(WRONG + ASK_LOGIN)
+            self._knock(gate, b"")
+        else:
+            self._transport.write(WRONG)
+            self._transport.close()
 
     def _refuse(self, request: Message, text: str) -> None:
         moment = encode_date(self._server.clock(), self._server.profile.zone)
@@ -205,13 +264,19 @@ class ServerLine(asyncio.Protocol):
             # The request holds an identifier that this dialect cannot even repeat.
             self._session.answer(build("96"))
 
-    def _watch_idle(self) -> None:
-        """Close the line once nothing came for ``idle_seconds``; one timer per line, not one per message."""
-        left = self._heard_at + self._server.limits.idle_seconds - self._loop.time()
+    def _watch(self) -> None:
+        """Close the line once it has used up our patience; one timer per line, not one per message."""
+        limits = self._server.limits
+        patience = limits.idle_seconds
+        if self._server.profile.login is not Login.NONE and not self._state.logged_in:
+            patience = min(patience, limits.login_seconds)
+        if self._session.is_mid_frame:
+            patience = min(patience, limits.frame_seconds)
+        left = self._heard_at + patience - self._loop.time()
         if left <= 0 and self._task is None:
             self._transport.close()
             return
-        self._timers["idle"] = self._loop.call_later(max(left, 0.1), self._watch_idle)
+        self._timers["watch"] = self._loop.call_later(min(max(left, 0.1), limits.frame_seconds), self._watch)
 
 
 # Reads well where a server is entered: ``async with serve(host, port, profile, handler) as server``.

@@ -6,10 +6,11 @@ compute checksums wrongly, for ever.
 Deliberately absent: time. Whoever owns the socket owns the deadlines and calls ``ask_again``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum, auto
 
-from connectors.sip2.codec import Codec
+from connectors.sip2.counters import Report, no_report
+from connectors.sip2.dialect import Dialect
 from connectors.sip2.errors import FormatError, InDoubt, NoAnswer, OutOfTurn, RequestRefused
 from connectors.sip2.framing import FRAME_BYTES_MAX, FrameSplitter
 from connectors.sip2.messages import REQUESTS, WRITES, Message, build
@@ -18,15 +19,8 @@ from connectors.sip2.profile import ErrorDetection, Profile
 #: Times a request is sent again on 96, and an answer asked for again on a wrong checksum (NISO and 3M advise 3).
 RESENDS_MAX = 3
 
-#: Called with a message id and the name of each tolerance used or substitution made.
-Report = Callable[[str, str], None]
-
 _ASK_AGAIN = build("97")
 _SAY_AGAIN = build("96")
-
-
-def no_report(message_id: str, problem: str) -> None:
-    """Count nothing."""
 
 
 class Heard(Enum):
@@ -77,8 +71,8 @@ SC_STEPS: Mapping[Turn, Mapping[Heard, Step]] = {
 class ScSession:
     """The asking side: one outstanding request, numbered 0 to 9 and round again."""
 
-    def __init__(self, profile: Profile, report: Report = no_report) -> None:
-        self._codec = Codec(profile)
+    def __init__(self, profile: Profile, report: Report = no_report, dialect: Dialect | None = None) -> None:
+        self._dialect = dialect or Dialect(profile)
         self._strict = profile.error_detection is ErrorDetection.STRICT
         self._splitter = FrameSplitter(profile.terminator)
         self._report = report
@@ -94,6 +88,11 @@ class ScSession:
     def is_idle(self) -> bool:
         """No answer is outstanding."""
         return self._turn is Turn.IDLE
+
+    @property
+    def _is_lost(self) -> bool:
+        """Nothing that still comes on this line can be of use: leave it unread, however much it is."""
+        return self._turn is Turn.IDLE and not self.is_in_step
 
     def request(self, message: Message) -> None:
         """Put ``message`` on the line, with the next sequence number.
@@ -121,11 +120,15 @@ class ScSession:
             RequestRefused: the ACS could not read the request at all.
             NoAnswer, InDoubt: no answer that can be trusted; ``is_in_step`` is False from here.
         """
+        if self._is_lost:
+            return None
         self._splitter.feed(data)
         answer = None
         try:
             for frame in self._splitter.frames():
                 answer = self._hear(frame) or answer
+                if self._is_lost:
+                    break
         except FormatError as error:
             raise self._lost(str(error)) from None
         return answer
@@ -158,10 +161,11 @@ class ScSession:
 
     def _classify(self, frame: bytes) -> tuple[Heard, Message | None]:
         try:
-            message = self._codec.decode(frame)
+            message = self._dialect.codec.decode(frame)
         except FormatError as error:
             self._report("", type(error).__name__)
             return Heard.GARBLED, None
+        self._dialect.hear(message)
         for problem in message.problems:
             self._report(message.id, problem)
         if message.checksum == "bad" and self._strict:
@@ -191,7 +195,7 @@ class ScSession:
         return (InDoubt if self._request.id in WRITES else NoAnswer)(self._request.id, why)
 
     def _send(self, message: Message, sequence: int | None) -> None:
-        encoded = self._codec.encode(message, sequence)
+        encoded = self._dialect.codec.encode(message, sequence)
         for substitution in encoded.substitutions:
             self._report(message.id, f"substituted_in_{substitution.code}")
         self._outbox += encoded.data
@@ -201,16 +205,21 @@ class AcsSession:
     """The answering side: every frame gets one answer, and a repeated frame gets the stored one."""
 
     def __init__(self, profile: Profile, report: Report = no_report, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
-        self._codec = Codec(profile)
+        self._dialect = Dialect(profile)
         self._strict = profile.error_detection is ErrorDetection.STRICT
         self._splitter = FrameSplitter(profile.terminator, frame_bytes_max)
         self._report = report
         self._outbox = bytearray()
         #: The request that waits for ``answer``.
         self.request: Message | None = None
-        self._last_sent = self._codec.encode(_SAY_AGAIN).data
+        self._last_sent = self._dialect.codec.encode(_SAY_AGAIN).data
         self._answered_frame = b""
         self._answer = b""
+
+    @property
+    def is_mid_frame(self) -> bool:
+        """A frame has begun to arrive and is not whole yet."""
+        return self._splitter.is_mid_frame
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the socket. Then call ``advance`` until it returns False."""
@@ -230,10 +239,10 @@ class AcsSession:
             frame = next(self._splitter.frames(), None)
             if frame is None:
                 return False
-            message = self._codec.decode(frame)
+            message = self._dialect.codec.decode(frame)
         except FormatError as error:
             self._report("", type(error).__name__)
-            self._send(self._codec.encode(_SAY_AGAIN).data)
+            self._send(self._dialect.codec.encode(_SAY_AGAIN).data)
         else:
             self._hear(message)
         return True
@@ -249,7 +258,7 @@ class AcsSession:
         if request is None or message.id not in (request.spec.answer, "96"):
             raise OutOfTurn(f"message {message.id} answers nothing that was asked")
         # Mixed mode: a request without a checksum is answered without one.
-        encoded = self._codec.encode(message, None if request.checksum == "absent" else request.sequence)
+        encoded = self._dialect.codec.encode(message, None if request.checksum == "absent" else request.sequence)
         for substitution in encoded.substitutions:
             self._report(message.id, f"substituted_in_{substitution.code}")
         self.request = None
@@ -264,6 +273,7 @@ class AcsSession:
         return data
 
     def _hear(self, message: Message) -> None:
+        self._dialect.hear(message)
         for problem in message.problems:
             self._report(message.id, problem)
         if message.id == "97":
@@ -272,7 +282,7 @@ class AcsSession:
             # Not an SC's to say. Answering it could go on for ever between two that both do.
             self._report("96", "unexpected_message")
         elif message.id not in REQUESTS or (message.checksum == "bad" and self._strict):
-            self._send(self._codec.encode(_SAY_AGAIN).data)
+            self._send(self._dialect.codec.encode(_SAY_AGAIN).data)
         elif self._is_repeated(message):
             self._report(message.id, "repeated_request")
             self._send(self._answer)

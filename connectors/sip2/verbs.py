@@ -4,6 +4,7 @@ Deliberately absent: journal, doubt and retry. A write may raise ``InDoubt``; wh
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -40,6 +41,7 @@ class Verbs:
         self._client = client
         self._clock = clock
         self._profile = client.profile
+        self.zone = client.profile.zone
 
     async def patron_information(
         self,
@@ -63,7 +65,7 @@ class Verbs:
             BP=None if start is None else str(start),
             BQ=None if end is None else str(end),
         )
-        return PatronInformation.from_message(answer)
+        return PatronInformation.from_message(answer, self._profile)
 
     async def item_information(self, item_id: str) -> ItemInformation:
         """Ask for an item by 17."""
@@ -164,15 +166,17 @@ class Verbs:
 
     async def _ask(self, message_id: str, **values: str | bool | None) -> Message:
         profile = self._profile
-        return await self._client.request(
-            build(
-                message_id,
-                transaction_date=encode_date(self._clock(), profile.zone),
-                AO=profile.institution,
-                AC=profile.terminal_password or None,
-                **values,
-            )
-        )
+        values |= {"AO": profile.institution, "AC": profile.terminal_password or None}
+        for code in self._codes(profile.send_empty, message_id):
+            values[code] = "" if values.get(code) is None else values[code]
+        request = build(message_id, transaction_date=encode_date(self._clock(), profile.zone), **values)
+        if omitted := self._codes(profile.omit, message_id):
+            request = replace(request, fields=tuple(each for each in request.fields if each[0] not in omitted))
+        return await self._client.request(request)
+
+    def _codes(self, places: frozenset[str], message_id: str) -> set[str]:
+        """Return the codes that a list of the profile names for this message."""
+        return {place[3:] for place in places if place.startswith(message_id)}
 
     def _nb_due_date(self) -> str:
         if self._profile.send_nb_due_date:

@@ -14,14 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import ValidationError
-
 from connectors.marc.charset import charset_named
 from connectors.marc.mapping import bib_from_record, format_of, record_from_bib
 from connectors.marc.record import BadRecord, MarcRecord, RecordTooLong, UnknownCharset, UnwritableText
 from connectors.marc.writer import write_iso2709, write_marcxml
 from connectors.tools.files import open_source, whole_file
-from connectors.tools.marc_report import UNMAPPABLE, WRITE_ERRORS, Bad, Tally, code_of
+from connectors.tools.marc_report import WRITE_ERRORS, Bad, Tally, code_of
 from connectors.tools.terminal import WrongUse, note, plain, progress, say, say_json
 from schemas.bib import MarcFormat
 
@@ -80,10 +78,6 @@ def convert(record: MarcRecord | BadRecord, encode: Encode, source: MarcFormat |
         return encode(record, source or format_of(record))
     except (RecordTooLong, UnwritableText) as error:
         return Bad(record.position, WRITE_ERRORS[type(error)], str(error), record.raw)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        return Bad(record.position, UNMAPPABLE, detail, record.raw)
 
 
 def bad_of(record: BadRecord) -> Bad:

@@ -67,7 +67,7 @@ def code_of(fact: Problem | Reason) -> str:
     return f"bad_{fact.name.lower()}" if isinstance(fact, Reason) else fact.name.lower()
 
 
-TOO_LONG, UNWRITABLE, UNMAPPABLE = "bad_too_long", "bad_unwritable", "bad_unmappable"
+TOO_LONG, UNWRITABLE = "bad_too_long", "bad_unwritable"
 
 MEANINGS: Mapping[str, str] = MappingProxyType({
     code_of(Problem.LENGTH): "头标长度有误 wrong length in the leader",
@@ -85,7 +85,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
     code_of(Reason.DOCTYPE): "XML 含文档类型,拒绝 document type refused",
     TOO_LONG: "超出 ISO 2709 长度 too long for ISO 2709",
     UNWRITABLE: "有无法写出的字符 cannot be written so",
-    UNMAPPABLE: "字段内容无法转换 fields that do not fit",
+    code_of(Reason.JSON): "JSON 不是 MARC 记录 no MARC-in-JSON record",
+    code_of(Reason.LINE): "有一行不是字段 a line is no field",
 })
 """Every code of ``problems``, for staff."""
 

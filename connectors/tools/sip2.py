@@ -1,14 +1,13 @@
-"""``delta-connector sip2``: SIP2 messages made readable, with what is secret masked.
+"""``delta-connector sip2``: SIP2 messages made readable, recorded and asked again, with what is secret masked.
 
 ``parse`` prints one JSON object a line for each frame of a file or pipe, and goes on after one it cannot read. Frames
-end with CR, LF or both, since captures pass through editors. Deliberately absent: sending; the desk and the connector
-speak to the ILS, so that every write is journalled.
+end with CR, LF or both, since captures pass through editors. Deliberately absent: writes; the desk and the connector
+speak to the ILS, so that every one of them is journalled.
 """
 
 import argparse
 import re
 import sys
-import tomllib
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -16,14 +15,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from connectors.sip2.codec import Codec
-from connectors.sip2.errors import FormatError, ProfileError
-from connectors.sip2.fields import SECRET_CODES
+from connectors.sip2.errors import FormatError
 from connectors.sip2.framing import FRAME_BYTES_MAX, FrameSplitter
 from connectors.sip2.messages import Message
-from connectors.sip2.profile import CHARSETS, Checksum, Profile
-from connectors.tools.terminal import Refused, error_code, say_json
+from connectors.sip2.profile import CHARSETS, Profile
+from connectors.tools import sip2_capture, sip2_replay
+from connectors.tools.sip2_shapes import error_json, load_profile, message_json
+from connectors.tools.terminal import say_json
 
-MASK = "•••"
 _BLOCK_BYTES = 1 << 16
 _END = re.compile(rb"[\r\n]")
 
@@ -58,43 +57,6 @@ def read_piece(codec: Codec, piece: bytes) -> Iterator[Message]:
         yield codec.decode(frame)
 
 
-def message_json(message: Message) -> dict[str, object]:
-    """Return the shape that programs rely on, secrets masked."""
-    return {
-        "message": message.id,
-        "name": message.spec.name,
-        "fixed": dict(message.fixed),
-        "fields": [[code, MASK if code in SECRET_CODES else value] for code, value in message.fields],
-        "sequence": message.sequence,
-        "checksum": message.checksum,
-        "problems": list(message.problems),
-    }
-
-
-def error_json(error: FormatError, offset: int) -> dict[str, object]:
-    """Return the shape of a frame that cannot be read; its text names no value."""
-    return {"error": error_code(error), "detail": str(error), "offset": offset}
-
-
-def load_profile(path: Path) -> Profile:
-    """Read the dialect from a TOML file: ``charset``, ``delimiter`` and ``checksum``, at its top or under ``[sip2]``.
-
-    A connector's own settings file will do; what else stands in it is not needed to read messages.
-
-    Raises:
-        Refused: the file cannot be read, or says something that cannot be.
-    """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        section = document.get("sip2", document)
-        return Profile(charset=section.get("charset", "utf-8"), delimiter=section.get("delimiter", "|"),
-                       checksum=Checksum(section.get("checksum", Checksum.BYTES.value)))
-    except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, AttributeError, ProfileError) as error:
-        raise Refused(f"{path} is no SIP2 profile: {error}") from None
-
-
 def add_commands(commands: Any) -> None:
     """Add ``sip2`` and what is under it."""
     sip2 = commands.add_parser("sip2", help="查看 SIP2 报文 look into SIP2 messages")
@@ -105,6 +67,8 @@ def add_commands(commands: Any) -> None:
     parse.add_argument("--charset", choices=tuple(CHARSETS), help="overrides the profile's")
     parse.add_argument("--json", action="store_true", help="accepted as everywhere; the output is always JSON")
     parse.set_defaults(run=_parse)
+    sip2_capture.add_commands(verbs)
+    sip2_replay.add_commands(verbs)
 
 
 def _parse(arguments: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from tuf.api.metadata import Root, Targets
 
@@ -34,6 +35,9 @@ from trust.publish import Quorum, build_root, build_targets, encode_document, re
 
 GATEWAY, FUND, COURIER = AgencyId("DELTA-GATEWAY"), AgencyId("DELTA-FUND"), AgencyId("DELTA-COURIER")
 NET_DEBIT_CAP_FEN = 500_000
+KIOSK_PLACE = "一楼自助还书机"
+KIOSKS = 3
+"""The first libraries have a self-service machine each, which speaks SIP2 to the connector."""
 ADMINS, ADMINS_NEEDED = 3, 2
 EDITORS, EDITORS_NEEDED = 3, 2
 
@@ -90,8 +94,8 @@ def lay_ground(folder: Path, libraries: Sequence[Library], now: datetime, gatewa
 
 
 def write_connector_settings(ground: Ground, libraries: Iterable[Library], ports: Mapping[str, Ports],
-                             gateway_port: int) -> None:
-    """Write each library's settings once its ILS's ports are known."""
+                             gateway_port: int, kiosk_ports: Mapping[str, int] = MappingProxyType({})) -> None:
+    """Write each library's settings once its ILS's ports are known; ``kiosk_ports`` is where machines will ask."""
     for library in libraries:
         profile, credentials, mapping = library.sip2, library.credentials, item_mapping(library)
         sip2 = {"port": ports[library.slug].sip2, "charset": profile.charset, "terminator": _name(profile.terminator),
@@ -109,6 +113,8 @@ def write_connector_settings(ground: Ground, libraries: Iterable[Library], ports
             syntax = "usmarc" if library.marc.format is MarcFormat.MARC21 else "unimarc"
             sections["z3950"] = {"port": ports[library.slug].z3950, "database": library.z3950.database,
                                  "syntax": syntax}
+        if library.slug in kiosk_ports:
+            sections["[kiosk]"] = {"port": kiosk_ports[library.slug], "place": KIOSK_PLACE, "alliance_bin": "9"}
         _write_toml(ground.connector_settings(library), top, sections)
 
 

@@ -56,7 +56,7 @@ class Library:
     @property
     def credentials(self) -> Credentials | None:
         """What a connector logs in with; None where the ILS wants no login."""
-        return Credentials("delta", f"{self.slug}-sample") if self.sip2.login is Login.SIP else None
+        return Credentials("delta", f"{self.slug}-sample") if self.sip2.login is not Login.NONE else None
 
 
 def load_roster(count: int) -> tuple[Library, ...]:
@@ -96,6 +96,7 @@ _SIP2_CHANGES: Mapping[int, Mapping[str, Any]] = {
     11: {"charset": "cp850"},
     14: {"login": Login.NONE},
     18: {"checksum": Checksum.CODE_POINTS_WITHOUT_TRAILER},
+    20: {"login": Login.TELNET},
 }
 _MARC_CHANGES: Mapping[int, Mapping[str, Any]] = {number: {"charset": "gbk"} for number in (3, 4, 8, 9, 15, 19, 28)}
 

@@ -21,6 +21,7 @@ from connectors.agent.config import Settings as ConnectorSettings
 from connectors.agent.config import SettingsRefused
 from connectors.agent.journal import JournalFailed
 from connectors.desk.api import serve_desk
+from connectors.kiosk import KioskSettings, serve_kiosks
 from examples.alliance.clock import Clock, clock_of
 from examples.alliance.ground import Ground
 from examples.alliance.roster import Library, load_roster, with_varied_dialects
@@ -82,6 +83,7 @@ async def _connectors(options: argparse.Namespace, chosen: list[Library]) -> Non
             connector = await stack.enter_async_context(
                 run_connector(settings, clock=_clock(options), probe=_probe(options)))
             await stack.enter_async_context(serve_desk(connector, settings.desk_socket))
+            await stack.enter_async_context(serve_kiosks(connector, KioskSettings.read(settings.kiosk)))
         _ready(options)
         await _stopped()
 

@@ -19,8 +19,6 @@ from examples.alliance.books import Book, load_books
 from examples.alliance.roster import Library
 from schemas.bib import AgentKind, Bib, Classification, Contributor, Entry, Holding, Isbn, Item, MarcFormat
 
-# MARC 21 says in leader/09 that its text is Unicode; UNIMARC says so elsewhere and ends its leader in 450.
-_LEADERS = {MarcFormat.MARC21: "00000nam a2200000   4500", MarcFormat.CNMARC: "00000nam0 2200000   450 "}
 # MARC 21 enters a work under its author; CNMARC knows no main entry.
 _ENTRIES = {MarcFormat.MARC21: Entry.MAIN, MarcFormat.CNMARC: Entry.EQUAL}
 _HOLDERS_SHARE_MAX = 0.3
@@ -98,7 +96,6 @@ def _bib(library: Library, number: int, book: Book, barcodes: Iterator[str], ran
         year=book.year,
         classes=(Classification(number=book.clc),),
         languages=(_LANGUAGES[book.language],),
-        leader=_LEADERS[library.marc.format],
         holdings=(Holding(branch=library.slug, location=location, call_number=call_number, items=items),),
     )
 

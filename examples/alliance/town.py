@@ -21,8 +21,9 @@ from typing import Any, Self
 
 from aiohttp import ClientError, ClientSession
 
+from connectors.sip2.errors import LineError
 from examples.alliance.clock import SteppedClock
-from examples.alliance.ground import Ground, lay_ground, write_connector_settings
+from examples.alliance.ground import KIOSKS, Ground, lay_ground, write_connector_settings
 from examples.alliance.people import JsonPeer, over_socket
 from examples.alliance.roster import Library, load_roster, with_varied_dialects
 from examples.ils.app import Ports, lay_out
@@ -56,6 +57,7 @@ class Town:
         self.ground = Ground(folder)
         self.parts = _parts(libraries, spread)
         self.port = free_port()
+        self.kiosks = {library.slug: free_port() for library in self.libraries[:KIOSKS]}
         self._redis = redis
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._stack = AsyncExitStack()
@@ -134,7 +136,7 @@ class Town:
         while True:
             try:
                 answer = await look()
-            except (ClientError, OSError):
+            except (ClientError, OSError, LineError):
                 answer = None
             if answer is not None:
                 return answer
@@ -203,7 +205,7 @@ class Town:
         ports: dict[str, Ports] = {}
         for part in systems:
             ports |= await self._ports_of(part)
-        write_connector_settings(self.ground, self.libraries, ports, self.port)
+        write_connector_settings(self.ground, self.libraries, ports, self.port, self.kiosks)
         others = [part for part in self.parts if part.kind != "ils"]
         for part in others:
             await self.start(part)

@@ -5,6 +5,7 @@ libraries that hold the work, each in its own time: one that does not answer is 
 points, and slows nobody.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from schemas.messages import ItemStatus
 from trust.directory import TrustedDirectory
 
 BARCODES_ASKED_MAX = 10
+_BARCODE = re.compile(ItemBarcode.pattern)
 _ON_SHELF = frozenset({CirculationStatus.AVAILABLE, CirculationStatus.TO_BE_RESHELVED})
 
 AskAvailability = Callable[[AgencyId, Sequence[ItemBarcode]], Awaitable[Sequence[ItemStatus] | None]]
@@ -36,10 +38,14 @@ class Proposal:
 
 
 def holders(cluster: ClusterView) -> Mapping[AgencyId, tuple[str, tuple[ItemBarcode, ...]]]:
-    """Return for each library its record and copies; of several records of one library the first with copies."""
+    """Return for each library its record and copies; of several records of one library the first with copies.
+
+    A copy whose catalogued barcode no message could carry is left out.
+    """
     found: dict[AgencyId, tuple[str, tuple[ItemBarcode, ...]]] = {}
     for member in cluster.members:
-        barcodes = tuple(ItemBarcode(item.barcode) for item in member.items)[:BARCODES_ASKED_MAX]
+        barcodes = tuple(ItemBarcode(item.barcode) for item in member.items
+                         if _BARCODE.fullmatch(item.barcode))[:BARCODES_ASKED_MAX]
         if barcodes and member.agency not in found:
             found[member.agency] = (member.record_id, barcodes)
     return found

@@ -50,21 +50,28 @@ class Database(Generic[U]):
         self._ready.result()
 
     async def run(self, work: Callable[[U], T]) -> T:
-        """Run ``work`` in a transaction and return its result once that is durable; its exception undoes it."""
-        future: Future[T] = Future()
-        self._queue.put((work, future))
-        return await asyncio.wrap_future(future)
+        """Run ``work`` in a transaction and return its result once that is durable; its exception undoes it.
+
+        Raises:
+            StorageFailed: it could not be committed, or the database is closed.
+        """
+        return await asyncio.wrap_future(self._enqueue(work))
 
     def run_now(self, work: Callable[[U], T]) -> T:
         """Run ``work`` from a thread that has no event loop."""
-        future: Future[T] = Future()
-        self._queue.put((work, future))
-        return future.result()
+        return self._enqueue(work).result()
 
     def close(self) -> None:
         """Finish what is queued and close the file."""
         self._queue.put(None)
         self._thread.join()
+
+    def _enqueue(self, work: Callable[[U], T]) -> Future[T]:
+        if not self._thread.is_alive():
+            raise StorageFailed(f"{self._path.name}: closed; nothing more can be kept")
+        future: Future[T] = Future()
+        self._queue.put((work, future))
+        return future
 
     def _serve(self) -> None:
         try:
@@ -115,6 +122,15 @@ def open_connection(path: Path, ddl: Iterable[str]) -> sqlite3.Connection:
         sqlite3.Error: it cannot be opened, or is no database.
     """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection, ddl)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, ddl: Iterable[str]) -> None:
     for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON",
                       "PRAGMA busy_timeout=5000"):
         connection.execute(statement)
@@ -126,14 +142,15 @@ def open_connection(path: Path, ddl: Iterable[str]) -> sqlite3.Connection:
         for statement in (*ddl, f"PRAGMA user_version={SCHEMA}"):
             connection.execute(statement)
         connection.execute("COMMIT")
-    return connection
 
 
 def _attempt(connection: sqlite3.Connection, unit: U, work: Callable[[U], Any]) -> tuple[Any, BaseException | None]:
     connection.execute("SAVEPOINT unit")
     try:
         result = work(unit)
-    except Exception as error:  # noqa: BLE001  the caller gets it; only its own savepoint is undone
+    except Exception as error:  # the caller gets it; only its own savepoint is undone
+        if not connection.in_transaction:  # SQLite has undone the whole group: a full disk, an I/O error
+            raise sqlite3.OperationalError(str(error)) from error
         connection.execute("ROLLBACK TO unit")
         connection.execute("RELEASE unit")
         return None, error

@@ -39,8 +39,9 @@ class EvidenceTable:
 
     def extend_tree(self) -> tuple[int, bytes]:
         """Compute the nodes above the leaves that have none yet; return the tree's size and root."""
-        (built,) = self._db.execute("SELECT count(*) FROM node WHERE level = 0").fetchone()
-        frontier = Frontier.load(int(built), self._node)
+        (last,) = self._db.execute("SELECT max(idx) FROM node WHERE level = 0").fetchone()
+        built = 0 if last is None else int(last) + 1
+        frontier = Frontier.load(built, self._node)
         rows = self._db.execute("SELECT hash, arrived, kind FROM leaf WHERE idx >= ? ORDER BY idx", (built,)).fetchall()
         for hash_, arrived, kind in rows:
             nodes = frontier.append(leaf_hash(MessageHash(hash_), datetime.fromisoformat(arrived), kind))

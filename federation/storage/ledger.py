@@ -9,12 +9,11 @@ Absent on purpose: commits. The caller owns the connection and its transaction.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
 from typing import Any
 
 from federation.settlement.audit import Row
 from schemas.identifiers import AgencyId, ConversationId, MessageHash
-from schemas.ledger import JOURNAL_START, Account, Code, Entry, Transfer, TransferId, TransferKind
+from schemas.ledger import JOURNAL_START, Account, Code, Entry, Transfer, TransferId, TransferKind, values_of
 from schemas.statement import Window
 
 DDL = (
@@ -87,7 +86,8 @@ class SqlLedgerStore:
 
     def put_account(self, account: Account) -> None:
         """Keep the account in place of its former value."""
-        self._connection.execute(_PUT_ACCOUNT, astuple(account))
+        self._connection.execute(_PUT_ACCOUNT, (account.agency, account.debits_pending, account.debits_posted,
+                                                account.credits_pending, account.credits_posted))
 
     def transfer(self, id_: TransferId) -> Transfer | None:
         """Return a transfer by its id."""
@@ -101,7 +101,7 @@ class SqlLedgerStore:
         """Add an entry to the end of the journal."""
         last = self._connection.execute("SELECT digest FROM ledger_transfer ORDER BY number DESC LIMIT 1").fetchone()
         digest = entry.digest(last[0] if last else JOURNAL_START)
-        self._connection.execute(_APPEND, (entry.index, *astuple(entry.transfer), digest))
+        self._connection.execute(_APPEND, (entry.index, *values_of(entry.transfer), digest))
 
     def closed_upto(self) -> int:
         """Return the last evidence-log index inside a closed window; −1 before the first."""
@@ -116,7 +116,7 @@ class SqlLedgerStore:
     def put_window(self, window: Window) -> None:
         """Keep a closed window for good."""
         self._connection.execute("INSERT INTO ledger_window (number, after_index, upto_index) VALUES (?, ?, ?)",
-                                 astuple(window))
+                                 (window.number, window.after_index, window.upto_index))
 
     def entries(self, after_index: int, upto_index: int) -> list[Entry]:
         """Return the entries at the indices ``(after_index, upto_index]``, in the order they were posted."""

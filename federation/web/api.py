@@ -94,19 +94,22 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem(ProblemCode.BAD_REQUEST, f"{error.error_count()} fields do not fit")
     except (ReaderProblem, TrustError) as error:
         return problem(error.code, str(error))
-    except web.HTTPException:
-        raise
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        code = ProblemCode.NOT_FOUND if error.status == 404 else ProblemCode.BAD_REQUEST
+        return problem(code, error.reason, error.status)
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         return web.json_response({"code": "internal", "detail": "an error of this gateway; it has been noted"},
                                  status=500)
 
 
-def problem(code: ProblemCode, detail: str) -> web.Response:
-    """Return a JSON problem."""
+def problem(code: ProblemCode, detail: str, status: int | None = None) -> web.Response:
+    """Return a JSON problem, with the code's own HTTP status unless the server has a more exact one."""
     row = PROBLEMS[code]
     return web.json_response({"code": code, "meaning": row.meaning, "detail": detail, "may_retry": row.may_retry},
-                             status=row.http_status)
+                             status=status or row.http_status)
 
 
 async def signed_in(request: web.Request) -> ReaderSession:

@@ -16,6 +16,8 @@ from aiohttp import ClientError, WSMsgType, web
 
 from federation.gateway import Gateway
 from federation.ports import Delivery
+from schemas.dialogue import rule_of
+from schemas.directory import Role
 from schemas.frames import FRAME_BYTES_MAX, Frame, FrameKind, MalformedFrame, decode_frame
 from schemas.identifiers import AgencyId, Wire
 from schemas.messages import AnyMessage, Hello, MessageType
@@ -69,9 +71,10 @@ class Links:
             verified = open_envelope(answer, self._gateway.directory(), now=self._gateway.clock(), me=self._gateway.me)
         except TrustError as error:
             raise LibraryUnreachable(f"{agency} answered with something that is refused: {error}") from error
-        if verified.signer != agency or verified.message.reply_to != question.hash:
+        message = verified.message
+        if verified.signer != agency or message.reply_to != question.hash or kind not in rule_of(message.type).answers:
             raise LibraryUnreachable(f"{agency} answered another question")
-        return verified.message
+        return message
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Handle one connector's connection from its challenge to its end."""
@@ -104,9 +107,9 @@ class Links:
         gateway = self._gateway
         verified = open_envelope((frame.envelope or "").encode(), gateway.directory(), now=gateway.clock(),
                                  me=gateway.me)
-        body = verified.message.body
-        if not isinstance(body, Hello) or body.nonce != nonce:
-            raise MalformedFrame("the connection did not answer this gateway's challenge")
+        body, role = verified.message.body, gateway.directory().directory.by_id[verified.signer].role
+        if not isinstance(body, Hello) or body.nonce != nonce or role is not Role.LIBRARY:
+            raise MalformedFrame("the connection did not answer this gateway's challenge as a library")
         return verified.signer, body.received
 
     async def _replace(self, agency: str, link: "_Link") -> None:
@@ -131,17 +134,17 @@ class _Link:
 
     async def run(self) -> None:
         """Deliver and receive until the connection ends."""
-        sender = asyncio.create_task(self._deliver())
+        sender = asyncio.create_task(self._deliver_or_close())
         try:
             async for received in self.socket:
                 if received.type is not WSMsgType.TEXT:
                     break
                 await self._take(decode_frame(received.data))
-        except MalformedFrame as error:
+        except (MalformedFrame, ConnectionError, ClientError) as error:
             log.warning("%s: %s", self._agency, error)
         finally:
             sender.cancel()
-            with suppress(asyncio.CancelledError, ConnectionError, ClientError):
+            with suppress(asyncio.CancelledError):
                 await sender
             for answer in self._answers.values():
                 if not answer.done():
@@ -182,6 +185,16 @@ class _Link:
 
     async def _send(self, frame: Frame) -> None:
         await self.socket.send_str(frame.encode())
+
+    async def _deliver_or_close(self) -> None:
+        """A link that can bring no mail any more ends, so that the connector comes back."""
+        try:
+            await self._deliver()
+        except (ConnectionError, ClientError) as error:
+            log.info("%s: %s", self._agency, error)
+        except Exception:
+            log.exception("%s: its mail cannot be brought", self._agency)
+        await self.socket.close()
 
     async def _deliver(self) -> None:
         """Send what the mailbox holds behind the last acknowledged number, and only so much ahead of it."""

@@ -120,7 +120,8 @@ class Readers:
     async def propose(self, session: ReaderSession, cluster_id: str, pickup: PickupPoint) -> tuple[str, Proposal]:
         """Return a new loan's id and what the reader is asked to sign."""
         directory = self.gateway.directory()
-        if all(pickup.agency != library.agency for library in directory.directory.libraries()):
+        points = {library.agency: library.pickup_points for library in directory.directory.libraries()}
+        if pickup.point not in points.get(pickup.agency, ()):
             raise ReaderProblem(ProblemCode.BAD_REQUEST, "no member library runs that pickup point")
         cluster, answers = await self.work(cluster_id, live=True)
         found = await self.gateway.store.run(lambda unit: candidates(unit, directory, cluster, answers))

@@ -46,7 +46,7 @@ class Searched:
 
 def run(effort: Effort) -> Iterator[Line]:
     """Measure a union of 100,000 records."""
-    union = Union(RECORDS if effort.rounds > 2 else 500)
+    union = Union(500 if effort.is_quick else RECORDS)
     with TemporaryDirectory(prefix="bench-") as folder:
         path = Path(folder) / "catalogue.db"
         connection = open_connection(path, DDL)

@@ -1,6 +1,6 @@
 """The door: seal and open beside bare Ed25519 of the same bytes, and how fast a directory is accepted.
 
-Bare means ``cryptography`` alone: one ``sign`` or ``verify`` of the bytes that are signed. Best of rounds.
+Bare means ``cryptography`` alone: one ``sign`` or ``verify`` of the bytes that are signed.
 """
 
 from collections.abc import Iterator

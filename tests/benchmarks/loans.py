@@ -17,7 +17,8 @@ from random import Random
 from connectors.agent.config import Settings
 from connectors.ils.sip2 import Sip2Ils
 from connectors.sip2 import Sip2Client, Verbs
-from examples.alliance.journeys import SIDE_BY_SIDE, Journey, SampleLoan, live
+from examples.alliance.journeys import SIDE_BY_SIDE, live
+from examples.alliance.planning import Journey, SampleLoan
 from examples.alliance.readers import readers_of
 from examples.alliance.roster import Library
 from examples.alliance.town import Town, by_agency
@@ -32,7 +33,7 @@ SEED = 7
 
 def run(effort: Effort) -> Iterator[Line]:
     """Measure plain loans: ordered, promised, sent, collected, returned, home again."""
-    yield asyncio.run(_measure(LOANS if effort.rounds > 2 else 4))
+    yield asyncio.run(_measure(4 if effort.is_quick else LOANS))
 
 
 async def _measure(count: int) -> Line:

@@ -4,8 +4,7 @@ Codec: messages 64, 12 and 18 with AY and AZ. The floor of parsing is what nobod
 bytes, decode, slice the fixed part, split at the delimiter, slice each code off.
 
 Server: item information, one request outstanding on each connection, servers on one core and the load on another.
-The minimal responder finds AB in the bytes and answers with a checksum: no parsing, no session, no handler. All best
-of rounds.
+The minimal responder finds AB in the bytes and answers with a checksum: no parsing, no session, no handler.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from pathlib import Path
 import pysip2
 
 from connectors.sip2 import Codec, Message, Profile, build
-from tests.benchmarks.harness import Effort, Line, on_cores, race
+from tests.benchmarks.harness import Effort, Line, on_cores, race, second_best
 
 DATE = "20260101    120000"
 CONNECTIONS = (1, 8, 31)
@@ -73,19 +72,19 @@ def _floor(frame: bytes, width: int) -> list[tuple[str, str]]:
 
 
 async def _servers(effort: Effort) -> list[Line]:
-    best = dict.fromkeys(((kind, n) for kind in SERVERS for n in CONNECTIONS), 0.0)
+    rates: dict[tuple[str, int], list[float]] = {(kind, n): [] for n in CONNECTIONS for kind in SERVERS}
     with ExitStack() as stack:
         ports = {kind: stack.enter_context(_server(kind)) for kind in SERVERS}
         stack.enter_context(on_cores(1))
         for _ in range(effort.rounds * 2):
-            for kind, connections in best:
-                rate = await _load(ports[kind], connections, effort.round_seconds)
-                best[kind, connections] = max(best[kind, connections], rate)
+            for (kind, connections), own in rates.items():
+                own.append(await _load(ports[kind], connections, effort.round_seconds))
+    found = {key: second_best(own) for key, own in rates.items()}
     return [line for n in CONNECTIONS for line in (
-        Line(f"SIP2 server 17, {n} connection{'s'[:n - 1]}", "answers/s", best["ours", n], best["pysip2", n],
+        Line(f"SIP2 server 17, {n} connection{'s'[:n - 1]}", "answers/s", found["ours", n], found["pysip2", n],
              "pysip2 server", 1.8 if n == 31 else None),
-        Line(f"SIP2 server 17, {n} connection{'s'[:n - 1]}, beside the least", "answers/s", best["ours", n],
-             best["minimal", n], "minimal asyncio responder", 0.7))]
+        Line(f"SIP2 server 17, {n} connection{'s'[:n - 1]}, beside the least", "answers/s", found["ours", n],
+             found["minimal", n], "minimal asyncio responder", 0.7))]
 
 
 @contextmanager
@@ -112,21 +111,29 @@ async def _load(port: int, connections: int, seconds: float) -> float:
     return sum(kiosk.answers for kiosk in kiosks) / (loop.time() - begin)
 
 
-class Kiosk(asyncio.Protocol):
-    """Asks for an item, waits for the answer, asks again."""
+class Kiosk(asyncio.BufferedProtocol):
+    """Asks for an item, waits for the answer, asks again.
+
+    Buffered, because a plain protocol is given a fresh buffer of 256 KiB for each read, which costs nothing or more
+    than all the rest, as the heap happens to lie: the load must not be what is measured.
+    """
 
     def __init__(self, goes_on: Callable[[], bool]) -> None:
         self.answers = 0
         self.done = asyncio.Event()
         self._goes_on = goes_on
+        self._buffer = bytearray(4096)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.write(REQUESTS[0])
 
-    def data_received(self, data: bytes) -> None:
-        if not data.endswith(b"\r"):
+    def get_buffer(self, _size: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, size: int) -> None:
+        if self._buffer[size - 1] != END:
             return
         self.answers += 1
         if self._goes_on():
@@ -139,5 +146,6 @@ class Kiosk(asyncio.Protocol):
         self.done.set()
 
 
+END = ord("\r")
 REQUESTS = [Codec(Profile()).encode(build("17", transaction_date=DATE, AO="YP", AB="B0001"), n).data
             for n in range(SEQUENCES)]

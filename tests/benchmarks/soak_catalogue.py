@@ -20,7 +20,7 @@ SHOWN_BATCHES = 250
 
 def run(effort: Effort) -> Iterator[Line]:
     """Take in what is missing, then measure."""
-    union = Union(RECORDS if effort.rounds > 2 else 1000)
+    union = Union(1000 if effort.is_quick else RECORDS)
     name = f"catalogue-{union.records}"
     progress = Progress(name, seconds=0.0)
     path = FOLDER / f"{name}.db"

@@ -29,7 +29,7 @@ SEEDS = (*MESSAGES.values(), build("17", transaction_date=DATE, AO="YP", AB="B00
 
 def run(effort: Effort) -> Iterator[Line]:
     """Go on from the last block that was finished."""
-    inputs = INPUTS if effort.rounds > 2 else BLOCK
+    inputs = BLOCK if effort.is_quick else INPUTS
     progress = Progress(f"sip2-{inputs}", blocks=0, passed=0, slowest_ms=0.0, findings=[])
     for number in range(progress.figures["blocks"], inputs // BLOCK):
         _block(number, progress)

@@ -46,7 +46,7 @@ def with_header(token, header):
     with_header(SEALED, {"alg": "ECDH-ES", "enc": "A256GCM", "epk": {**JWK, "x": "AA"}}),
     with_header(SEALED, {"alg": ["ECDH-ES"], "enc": {}}),
     with_header(SEALED, 7),
-])
+], ids=lambda text: f"{len(text)} characters")
 def test_every_other_text_is_refused(sealed):
     with pytest.raises(SealRefused):
         open_sealed(KEY, sealed)

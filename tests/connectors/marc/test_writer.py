@@ -12,7 +12,7 @@ from connectors.marc.mapping import bib_from_record, record_from_bib
 from connectors.marc.reader import read_record
 from connectors.marc.record import Field, MarcRecord, RecordTooLong, UnwritableText
 from connectors.marc.writer import write_iso2709, write_json, write_marcxml
-from schemas.bib import MarcFormat
+from schemas.bib import Bib, MarcFormat
 from tests.connectors.marc.records import CNMARC_LEADER, THREE_BODY, cnmarc
 
 TEXTS = st.text(st.characters(codec="gb18030", exclude_categories=("Cc", "Cs", "Co", "Cn")), min_size=1, max_size=12)
@@ -74,3 +74,38 @@ def test_pymarc_reads_our_xml_and_json() -> None:
     (from_json,) = pymarc.JSONReader(write_json(THREE_BODY))
     assert from_xml["200"]["a"] == from_json["200"]["a"] == "三体"
     assert json.loads(write_json(THREE_BODY))["fields"][0] == {"001": "012003"}
+
+
+@pytest.mark.parametrize(
+    ("target", "leader"),
+    [(MarcFormat.MARC21, "00000nam a2200000   4500"), (MarcFormat.CNMARC, "00000nam0 2200000   450 ")],
+)
+def test_a_bib_without_a_leader_gets_its_formats_own(target: MarcFormat, leader: str) -> None:
+    written = record_from_bib(Bib(record_id="1", source=target, title="三体"), target)
+    assert written.leader == leader
+    assert pymarc.Record(write_iso2709(written)).leader[9] == leader[9]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        MarcRecord(CNMARC_LEADER, (Field("2\x1e0", "  ", ("aA",)),)),
+        MarcRecord(CNMARC_LEADER, (Field("200", "1\x00", ("aA",)),)),
+        MarcRecord(CNMARC_LEADER, (Field("200", "1 ", ("\x01A",)),)),
+        MarcRecord(CNMARC_LEADER, (Field("200", "123", ("aA",)),)),
+        MarcRecord(CNMARC_LEADER, (Field("20", "1 ", ("aA",)),)),
+        MarcRecord("00000nam\x02", ()),
+        MarcRecord(CNMARC_LEADER + "0", ()),
+        MarcRecord("00000名", ()),
+    ],
+)
+def test_what_xml_cannot_hold_is_refused_wherever_it_stands(record: MarcRecord) -> None:
+    with pytest.raises(UnwritableText):
+        write_marcxml(record)
+
+
+def test_a_control_field_with_letters_for_its_tag_keeps_its_text() -> None:
+    aleph = MarcRecord(CNMARC_LEADER, (Field("FMT", "", ("BK",)), Field("009", "1 ", ("aodd",))))
+    assert json.loads(write_json(aleph))["fields"][0] == {"FMT": "BK"}
+    assert b'<controlfield tag="FMT">BK</controlfield>' in write_marcxml(aleph)
+    assert b'<subfield code="a">odd</subfield>' in write_marcxml(aleph)

@@ -93,3 +93,18 @@ def test_a_refused_checkin_may_still_alert_the_staff() -> None:
 
 def read(text: str) -> Message:
     return Codec(Profile()).decode(text.encode())
+
+
+def test_hold_counts_mean_what_the_profile_says() -> None:
+    message = build("64", hold_items_count="0005", unavailable_holds_count="0003", BV="-75.00")
+    koha = PatronInformation.from_message(message, Profile.shipped("koha"))
+    evergreen = PatronInformation.from_message(message, Profile.shipped("evergreen-sipserver"))
+    assert (koha.ready_holds_count, evergreen.ready_holds_count) == (5, 2)
+    unknown = build("64", hold_items_count="0005")
+    assert PatronInformation.from_message(unknown, Profile.shipped("evergreen-sipserver")).ready_holds_count is None
+
+
+def test_a_debt_is_above_zero_however_the_ils_writes_it() -> None:
+    message = build("64", BV="-75.00")
+    assert PatronInformation.from_message(message, Profile.shipped("dp2")).fee_amount_fen == 7500
+    assert PatronInformation.from_message(message).fee_amount_fen == -7500

@@ -1,11 +1,20 @@
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.sip2.codec import Codec
-from connectors.sip2.errors import Sip2Error, TruncatedMessage, Unencodable, UnknownField, UnknownMessage, WrongWidth
+from connectors.sip2.errors import (
+    NotReproducible,
+    Sip2Error,
+    TruncatedMessage,
+    Unencodable,
+    UnknownField,
+    UnknownMessage,
+    WrongWidth,
+)
 from connectors.sip2.messages import MESSAGES, Message, build
 from connectors.sip2.profile import CHARSETS, Checksum, Profile, Terminator
 from tests.connectors.sip2.strategies import TREACHEROUS, dialects_with_a_message
@@ -32,6 +41,7 @@ def test_what_is_encoded_decodes_to_the_same_in_every_dialect(
     assert substitutions == ()
     assert received.checksum in ("ok", "absent")
     assert codec.encode(received, received.sequence).data == data
+    assert codec.reproduce(replace(received, raw=b"")) == data.removesuffix(profile.terminator.value)
 
 
 @pytest.mark.parametrize("charset", ["gbk", "gb18030", "big5", "utf-8"])
@@ -80,6 +90,30 @@ def test_what_real_peers_send_is_read_and_named(
     message = decode(text)
     assert (message.id, message.fields) == (message_id, fields)
     assert problem in message.problems
+    assert UTF8.reproduce(replace(message, raw=b"")) == text.encode()
+
+
+@pytest.mark.parametrize("trailer", ["AY1AZ0000", "AY1AZfb52", "AY1AZFB52  ", "AZ12", "", "AY1AZFB5"])
+@pytest.mark.parametrize("body", ["17" + DATE + "AOYP|AB1|", "17" + DATE + "|AO||P||AB1", "941|", "98YYYY"])
+@pytest.mark.parametrize("checksum", list(Checksum))
+def test_a_frame_can_be_made_again_from_its_parts_however_odd(checksum: Checksum, body: str, trailer: str) -> None:
+    codec = Codec(Profile(checksum=checksum))
+    frame = (body + trailer).encode()
+    try:
+        message = codec.decode(frame)
+    except TruncatedMessage:
+        assert body == "98YYYY"
+    else:
+        assert codec.reproduce(replace(message, raw=b"")) == frame
+
+
+def test_what_was_lost_or_altered_is_not_made_again() -> None:
+    undecodable = UTF8.decode(b"17" + DATE.encode() + b"AB\xff1|")
+    mixed = decode("17" + DATE + "ABe\u0301é|")
+    short = replace(decode("17" + DATE + "|AB1|AC|"), fields=(("AB", "1"),))
+    for message in (undecodable, mixed, short):
+        with pytest.raises(NotReproducible, match="message 17"):
+            UTF8.reproduce(message)
 
 
 def test_a_canonical_message_has_no_problem_and_keeps_its_bytes() -> None:
@@ -138,6 +172,8 @@ def test_garbage_is_a_message_or_a_named_error(charset: str, data: st.DataObject
         message = codec.decode(start + data.draw(noise) + data.draw(noise) + tail)
     except Sip2Error:
         return
+    if charset in ("utf-8", "ascii", "latin-1", "cp850") and "undecodable_bytes" not in message.problems:
+        assert message.layout.form is None or codec.reproduce(replace(message, raw=b"")) == message.raw
     try:
         encoded = codec.encode(message, message.sequence)
     except Sip2Error:

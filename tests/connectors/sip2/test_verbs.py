@@ -83,3 +83,20 @@ async def test_37_carries_our_own_transaction_id(ils: Recorder) -> None:
         "37", transaction_date=DATE, fee_type="01", payment_type="00", currency_type="CNY",
         BV="12.50", AO="YP", AA="P1", AC="tp", CG="F9", BK="ours-1",
     )  # fmt: skip
+
+
+async def test_fields_that_an_ils_refuses_stay_away_and_those_it_needs_come_empty() -> None:
+    picky = Recorder(
+        Profile(
+            terminal_password="tp",
+            omit=frozenset({"63.AC", "11.AO"}),
+            send_empty=frozenset({"63.AD", "63.BP", "11.BO"}),
+        )
+    )
+    verbs = Verbs(picky, lambda: NOW)
+    await verbs.patron_information("P1")
+    await verbs.checkout("P1", "B1", fee_acknowledged=False)
+    patron, checkout = picky.asked
+    assert patron.fields == (("AO", ""), ("AA", "P1"), ("AD", ""), ("BP", ""))
+    assert checkout.get("AO") is None
+    assert (checkout.get("AC"), checkout.get("BO")) == ("tp", "N")

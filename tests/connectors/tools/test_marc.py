@@ -9,7 +9,6 @@ import pytest
 from connectors.cli import main
 from connectors.marc import read_iso2709, read_marcxml
 from connectors.marc.record import MarcRecord, Problem, Reason
-from connectors.tools.marc import convert
 from connectors.tools.marc_report import MEANINGS, WRITE_ERRORS, Bad, Tally, code_of
 from schemas.bib import Bib
 from tests.connectors.marc.records import THREE_BODY, cnmarc, iso, marc21
@@ -161,16 +160,8 @@ def test_long_lists_of_bad_records_are_cut_and_check_has_them_all(folder, capsys
     assert len(run(capsys, "check", "in.mrc", "--json")[2].splitlines()) == 50
 
 
-def test_what_does_not_fit_a_bib_is_bad_and_no_value_is_repeated():
-    result = convert(THREE_BODY, lambda _record, _source: Bib.model_validate({"title": "三体", "year": "no year"}))
-    assert isinstance(result, Bad)
-    assert result.code == "bad_unmappable"
-    assert "三体" not in result.detail
-    assert "no year" not in result.detail
-
-
 def test_every_code_has_a_meaning_for_staff():
-    codes = {*map(code_of, Problem), *map(code_of, Reason), *WRITE_ERRORS.values(), "bad_unmappable"}
+    codes = {*map(code_of, Problem), *map(code_of, Reason), *WRITE_ERRORS.values()}
     assert codes == set(MEANINGS)
 
 

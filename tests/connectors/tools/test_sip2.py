@@ -15,7 +15,8 @@ from connectors.sip2.fields import SECRET_CODES
 from connectors.sip2.framing import FRAME_BYTES_MAX
 from connectors.sip2.messages import build
 from connectors.sip2.profile import Checksum, Profile
-from connectors.tools.sip2 import MASK, load_profile, message_json, pieces, read_piece
+from connectors.tools.sip2 import pieces, read_piece
+from connectors.tools.sip2_shapes import MASK, load_profile, message_json
 from connectors.tools.terminal import Refused
 from tests.peers import require_shared_data
 

@@ -1,0 +1,229 @@
+"""The desk's socket: staff scan, look and claim; what cannot be done is a problem with the reason, never twice."""
+
+import asyncio
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.agent.app import Connector
+from connectors.agent.config import Settings, Sip2Settings
+from connectors.agent.custody import Step
+from connectors.agent.link import GatewayLink, GatewayUnreachable
+from connectors.agent.worker import Worker
+from connectors.desk.api import serve_desk
+from connectors.ils.sip2 import Sip2Ils
+from connectors.sip2.client import Sip2Client
+from connectors.sip2.verbs import Verbs
+from examples.alliance.people import JsonPeer, Refused, over_socket
+from examples.ils.model import ALLIANCE_CARD
+from schemas.identifiers import AgencyId
+from schemas.lifecycle import LoanStatus, Outcome
+from tests.alliance import BARCODES, FIRST, HOME, PRICE_FEN, Alliance, alliance
+
+
+@dataclass
+class Desk:
+    """One library's desk: its socket and who asks there."""
+
+    town: Alliance
+    socket: Path
+    peer: JsonPeer
+
+    async def scan(self, **asked: Any) -> Any:
+        return await self.peer.ask("POST", "/scan", {"barcode": BARCODES[FIRST], **asked})
+
+    async def refusal(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
+        with pytest.raises(Refused) as refused:
+            await self.peer.ask(method, path, body)
+        return refused.value.status, refused.value.code
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Alliance]:
+    async with alliance(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def desk(town: Alliance, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The first supplier's desk; its connector's loops stand still, so that a test moves everything."""
+    async with desk_of(town, FIRST, tmp_path / "desk.sock") as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def desk_of(town: Alliance, agency: AgencyId, socket: Path) -> AsyncIterator[Desk]:
+    member, client = town[agency], Sip2Client("127.0.0.1", 1, town[agency].library.sip2)
+    told = Settings(agency=agency, gateway_url="http://127.0.0.1:1/link",
+                    sip2=Sip2Settings(port=1, institutional_card=ALLIANCE_CARD))
+
+    async def no_answer(*_question: object) -> None:
+        return None
+
+    connector = Connector(
+        settings=told, office=member.office, journal=member.journal, counter=member.counter, client=client,
+        link=GatewayLink(told.gateway_url, member.office, member.journal, no_answer, lambda: 0.5),
+        worker=Worker(member.journal, member.office, Sip2Ils(Verbs(client, town.clock)), ALLIANCE_CARD))
+    peer = over_socket(socket)
+    async with client, serve_desk(connector, socket), peer.http:
+        yield Desk(town, socket, peer)
+
+
+async def promised(town: Alliance) -> str:
+    """A loan whose copy stands on the first supplier's pull list."""
+    conv = await town.order(FIRST)
+    await town.rest()
+    return conv
+
+
+async def test_the_socket_is_its_owners_alone_and_goes_with_the_connector(desk: Desk) -> None:
+    assert stat.S_ISSOCK(desk.socket.stat().st_mode)
+    assert stat.S_IMODE(desk.socket.stat().st_mode) == 0o600
+
+
+async def test_the_status_says_what_waits(desk: Desk) -> None:
+    assert (await desk.peer.ask("GET", "/status")).items() >= {
+        "agency": FIRST, "link_up": False, "waiting": 0, "tasks": 0, "statement": False, "received": 0,
+        "alarms": []}.items()
+    await desk.town.order(FIRST)
+    await desk.town.rest(working=False)
+    await desk.town[HOME].work()
+    await desk.town.rest(working=False)
+    status = await desk.peer.ask("GET", "/status")
+    assert (status["tasks"], status["received"] > 0) == (1, True)
+
+
+async def test_a_promised_copy_is_on_the_pull_list_until_it_is_sent(desk: Desk) -> None:
+    conv = await promised(desk.town)
+    (loan,) = await desk.peer.ask("GET", "/pull-list")
+    assert (loan["conv"], loan["barcode"], loan["status"]) == (conv, BARCODES[FIRST], LoanStatus.WILL_SUPPLY)
+    await desk.scan()
+    await desk.town.rest()
+    assert await desk.peer.ask("GET", "/pull-list") == []
+
+
+async def test_a_scan_does_the_next_step_and_shows_the_loan(desk: Desk) -> None:
+    conv = await promised(desk.town)
+    answer = await desk.scan(loan=conv, step=Step.DISPATCH)
+    assert (answer["step"], answer["loan"]["conv"]) == (Step.DISPATCH, conv)
+
+
+async def test_a_second_click_does_nothing_twice(desk: Desk) -> None:
+    conv = await promised(desk.town)
+    clicks = await asyncio.gather(*(desk.scan(step=Step.DISPATCH) for _ in range(4)), return_exceptions=True)
+    assert [type(click) for click in clicks].count(dict) == 1
+    assert {click.code for click in clicks if isinstance(click, Refused)} == {"nothing_to_do"}
+    assert len(await desk.town[FIRST].tasks()) == 1
+    await desk.town.rest()
+    assert await desk.refusal("POST", "/scan", {"barcode": BARCODES[FIRST], "step": Step.DISPATCH}) == (
+        409, "nothing_to_do")
+    assert (await desk.town[FIRST].loan(conv)).status is LoanStatus.LOANED
+
+
+async def test_a_click_on_a_step_that_was_done_never_does_the_one_after_it(town: Alliance, desk: Desk) -> None:
+    conv = await promised(town)
+    await desk.scan()
+    await town.rest()
+    async with desk_of(town, HOME, desk.socket.with_name("home.sock")) as home:
+        asked = {"barcode": BARCODES[FIRST], "loan": conv, "step": Step.ARRIVED}
+        assert (await home.peer.ask("POST", "/scan", asked))["step"] == Step.ARRIVED
+        assert await home.refusal("POST", "/scan", asked) == (409, "nothing_to_do")
+        assert (await town[HOME].loan(conv)).custody == "pickup point"
+        asked["step"] = Step.HAND_OVER
+        assert (await home.peer.ask("POST", "/scan", asked))["loan"]["custody"] == "reader"
+
+
+@pytest.mark.parametrize("body", [{}, {"barcode": ""}, {"barcode": "a\nb"}, {"barcode": "1", "step": "dance"},
+                                  {"barcode": "1", "loan": "X"}, {"barcode": "1", "condition": "eaten"},
+                                  {"barcode": "1", "reader": "x"}, {"barcode": 1}, [], None], ids=str)
+async def test_a_scan_that_is_none_is_a_bad_request(desk: Desk, body: Any) -> None:
+    assert await desk.refusal("POST", "/scan", body) == (400, "bad_request")
+
+
+async def test_a_copy_nobody_lends_has_no_next_step(desk: Desk) -> None:
+    assert await desk.refusal("POST", "/scan", {"barcode": "99999999"}) == (409, "nothing_to_do")
+
+
+async def test_a_foreign_copy_waits_for_the_gateway(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_question: object) -> bytes:
+        raise GatewayUnreachable("no link to the gateway")
+
+    monkeypatch.setattr(type(desk.town[FIRST].counter.link), "ask", away)
+    assert await desk.refusal("POST", "/scan", {"barcode": "99999999"}) == (503, "gateway_unreachable")
+
+
+async def test_a_copy_that_is_not_on_the_shelf_is_reported_once(desk: Desk) -> None:
+    conv = await promised(desk.town)
+    assert (await desk.peer.ask("POST", f"/loans/{conv}/not-on-shelf"))["conv"] == conv
+    assert await desk.refusal("POST", f"/loans/{conv}/not-on-shelf") == (409, "nothing_to_do")
+    await desk.town.rest()
+    assert (await desk.town[FIRST].loan(conv)).status is LoanStatus.UNFILLED
+    assert await desk.refusal("POST", f"/loans/{conv}/not-on-shelf") == (409, "nothing_to_do")
+
+
+@pytest.mark.parametrize("what", ["not-on-shelf", "lost"])
+async def test_of_an_unknown_loan_nothing_can_be_said(desk: Desk, what: str) -> None:
+    assert await desk.refusal("POST", f"/loans/loan-9999/{what}") == (404, "not_found")
+
+
+async def test_a_copy_in_the_library_is_not_lost(desk: Desk) -> None:
+    conv = await promised(desk.town)
+    assert await desk.refusal("POST", f"/loans/{conv}/lost") == (409, "nothing_to_do")
+
+
+@pytest.mark.parametrize("charge", [{}, {"charge_fen": 100}], ids=str)
+async def test_a_lost_copy_is_charged_at_its_price_or_less(desk: Desk, charge: dict[str, int]) -> None:
+    conv = await promised(desk.town)
+    await desk.scan()
+    await desk.town.rest()
+    answer = await desk.peer.ask("POST", f"/loans/{conv}/lost", charge)
+    assert answer["outcome"] == Outcome.LOST
+    await desk.town.rest()
+    charged = charge.get("charge_fen", PRICE_FEN) + 300
+    assert (await desk.town.balances())[FIRST] == (charged, 0)
+
+
+@pytest.mark.parametrize("charge_fen", [-1, 2**53, "all", 1.5])
+async def test_a_charge_that_is_none_is_a_bad_request(desk: Desk, charge_fen: Any) -> None:
+    conv = await promised(desk.town)
+    await desk.scan()
+    await desk.town.rest()
+    assert await desk.refusal("POST", f"/loans/{conv}/lost", {"charge_fen": charge_fen}) == (400, "bad_request")
+    assert (await desk.town[FIRST].loan(conv)).outcome is None
+
+
+async def test_loans_that_have_ended_are_shown_only_where_asked_for(desk: Desk) -> None:
+    conv = await promised(desk.town)
+    await desk.scan()
+    await desk.town.rest()
+    assert [loan["conv"] for loan in await desk.peer.ask("GET", "/loans")] == [conv]
+    await desk.peer.ask("POST", f"/loans/{conv}/lost")
+    assert await desk.peer.ask("GET", "/loans") == []
+    assert [loan["conv"] for loan in await desk.peer.ask("GET", "/loans?all")] == [conv]
+
+
+async def test_no_reader_is_named_to_staff_of_another_library(desk: Desk) -> None:
+    await promised(desk.town)
+    (loan,) = await desk.peer.ask("GET", "/loans")
+    assert not {"card", "patron", "voucher", "reader"} & set(loan)
+
+
+async def test_without_a_catalogue_there_is_nothing_to_harvest(desk: Desk) -> None:
+    assert await desk.refusal("POST", "/harvest") == (502, "no_harvest")
+
+
+async def test_a_bug_shows_no_traceback(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_nothing: object) -> None:
+        raise RuntimeError("card 310110000001")
+
+    monkeypatch.setattr(type(desk.town[FIRST].counter), "pull_list", fails)
+    async with desk.peer.http.get("http://local/pull-list") as answer:
+        assert answer.status == 500
+        told = await answer.text()
+    assert "310110000001" not in told
+    assert "Traceback" not in told

@@ -1,0 +1,184 @@
+"""Which kiosk a connection is, decided before its dialect must be known; and that no stranger costs much."""
+
+import asyncio
+import ssl
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from connectors.agent.config import SettingsRefused
+from connectors.kiosk import KioskSettings, serve_kiosks
+from connectors.kiosk import profiles as doors
+from connectors.kiosk.config import Kiosk
+from connectors.kiosk.profiles import admitted, choose, is_decided
+from connectors.sip2.client import Credentials, Sip2Client
+from connectors.sip2.errors import LineError
+from connectors.sip2.messages import build
+from connectors.sip2.profile import Checksum, Login, Profile
+from tests.connectors.kiosk.city import DATE
+
+LOOPBACK = "127.0.0.0/8"
+STATUS = build("99", status_code="0", max_print_width="080", protocol_version="2.00")
+
+
+def kiosk(**values):
+    return Kiosk.model_validate({"port": 0, "place": "1F", **values})
+
+
+def test_a_subnet_admits_its_own():
+    near, far = kiosk(subnet="10.3.0.0/16"), kiosk(subnet="2001:db8::/32")
+    assert admitted((near, far), ip_address("10.3.4.5")) == (near,)
+    assert admitted((near, far), ip_address("2001:db8::7")) == (far,)
+    assert admitted((near, far), ip_address("192.168.0.1")) == ()
+
+
+def test_the_first_table_that_fits_the_login_is_taken():
+    by_user, by_place, rest = kiosk(user="locker"), kiosk(location="hall"), kiosk()
+    kiosks = (by_user, by_place, rest)
+    assert not is_decided(kiosks)
+    assert is_decided((rest, by_user))
+    assert is_decided((kiosk(user="k", password="p", login="telnet"), rest))
+    assert choose(kiosks, b"9300CNlocker|COx|CPhall|") is by_user
+    assert choose(kiosks, b"9300CNother|COx|CPhall|") is by_place
+    assert choose(kiosks, b"9300CNother|COx|CPcellar|") is rest
+    assert choose((by_user, by_place), b"9300CNother|COx|") is by_user
+    assert choose(kiosks, b"9900802.00") is by_user
+    assert choose(kiosks, b"") is by_user
+
+
+def test_a_login_is_read_in_each_kiosks_own_dialect():
+    gbk, utf8 = kiosk(charset="gbk", location="大厅"), kiosk(location="大厅")
+    login = "9300CNk|COp|CP大厅|"
+    assert choose((gbk, utf8), login.encode()) is utf8
+    assert choose((utf8, gbk), login.encode("gbk")) is gbk
+
+
+@asynccontextmanager
+async def door(member, *tables):
+    """Serve these tables at one port of the home library."""
+    settings = KioskSettings.read([{"port": 0, "place": "1F", **table} for table in tables])
+    async with serve_kiosks(member.connector, settings) as kiosks:
+        yield kiosks.ports[0]
+
+
+def machine(port, login=None, **profile):
+    profile = Profile(**({"login": Login.SIP if login else Login.NONE} | profile))
+    return Sip2Client("127.0.0.1", port, profile, login, deadline_seconds=3)
+
+
+async def bin_of(client):
+    """The staff's bin of whatever kiosk the connector takes this machine for."""
+    request = build("09", no_block=False, transaction_date=DATE, return_date=DATE, AO="", AB="和珅传")
+    async with client:
+        return (await client.request(request)).get("CL")
+
+
+async def test_by_login_and_by_location_each_in_its_own_dialect(member):
+    tables = ({"user": "locker", "password": "s3cret", "login": "sip", "charset": "gbk", "checksum": "code_points",
+               "staff_bin": "L"},
+              {"location": "大厅", "charset": "utf-8", "staff_bin": "H"},
+              {"charset": "gb18030", "staff_bin": "R"})
+    async with door(member, *tables) as port:
+        locker = Credentials("locker", "s3cret")
+        assert await bin_of(machine(port, locker, charset="gbk", checksum=Checksum.CODE_POINTS)) == "L"
+        assert await bin_of(machine(port, Credentials("any", "any"), location="大厅")) == "H"
+        assert await bin_of(machine(port, Credentials("any", "any"), charset="gb18030")) == "R"
+        with pytest.raises(LineError):
+            await bin_of(machine(port, Credentials("locker", "wrong")))
+
+
+async def test_by_subnet(member):
+    async with door(member, {"subnet": "10.0.0.0/8", "staff_bin": "X"}, {"subnet": LOOPBACK, "staff_bin": "N"}) as port:
+        assert await bin_of(machine(port)) == "N"
+    async with door(member, {"subnet": "10.0.0.0/8"}) as port:
+        with pytest.raises(LineError):
+            await bin_of(machine(port))
+
+
+async def test_a_line_that_begins_with_something_else_is_the_first_kiosks(member):
+    async with door(member, {"user": "locker", "password": "s3cret", "login": "sip"}, {}) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"9900802.00\r")
+        assert (await asyncio.wait_for(reader.readuntil(b"\r"), 2)).startswith(b"98YYYYYY")
+        writer.write(f"17{DATE}AO|AB1|\r".encode())
+        assert "login required" in (await asyncio.wait_for(reader.readuntil(b"\r"), 2)).decode()
+        writer.write(b"9300CNlocker|COs3cret|\r")
+        assert await asyncio.wait_for(reader.readuntil(b"\r"), 2) == b"941\r"
+        writer.close()
+
+
+async def test_a_first_message_byte_by_byte_or_without_end(member):
+    async with door(member, {"user": "locker", "password": "s3cret", "login": "sip"}, {"staff_bin": "R"}) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for byte in b"\r\n9300CNlocker|COs3cret|\r":
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0)
+        assert await asyncio.wait_for(reader.readuntil(b"\r"), 2) == b"941\r"
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"x" * 5000 + b"\r")
+        assert (await asyncio.wait_for(reader.readuntil(b"\r"), 2)).startswith(b"96")
+        writer.close()
+
+
+async def test_strangers_that_say_nothing_are_few_and_do_not_stay(member, monkeypatch):
+    monkeypatch.setattr(doors, "WAITING_MAX", 3)
+    monkeypatch.setattr(doors, "LOGIN_SECONDS_MAX", 0.3)
+    async with door(member, {"user": "locker", "password": "s3cret", "login": "sip"}, {}) as port:
+        lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+        ended = [asyncio.create_task(_ends(reader)) for reader, _ in lines]
+        await asyncio.wait_for(asyncio.gather(*ended), 5)
+        for _, writer in lines:
+            writer.close()
+        assert await bin_of(machine(port, Credentials("locker", "s3cret"))) is None
+
+
+async def _ends(reader):
+    with suppress(ConnectionError):
+        assert await reader.read(1) == b""
+
+
+def certificate(folder):
+    """A self-signed certificate for the loopback and its key, as files."""
+    key, now = ed25519.Ed25519PrivateKey.generate(), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    signed = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+              .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+              .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+              .sign(key, None))
+    paths = folder / "kiosk.pem", folder / "kiosk.key"
+    paths[0].write_bytes(signed.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return dict(zip(("certificate", "private_key"), map(str, paths), strict=True))
+
+
+async def test_tls_and_a_login_behind_it(member, tmp_path):
+    files = certificate(tmp_path)
+    async with door(member, {"user": "k", "password": "p", "login": "sip", **files}, files) as port:
+        context = ssl.create_default_context(cafile=files["certificate"])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+        writer.write(b"9300CNk|COp|\r")
+        assert await asyncio.wait_for(reader.readuntil(b"\r"), 2) == b"941\r"
+        writer.write(f"17{DATE}AO|AB{member.own_barcode()}|\r".encode())
+        assert (await asyncio.wait_for(reader.readuntil(b"\r"), 2)).startswith(b"1803")
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_certificate_that_cannot_be_used_is_named(member, tmp_path):
+    (tmp_path / "bad.pem").write_text("no certificate")
+    bad = {"certificate": str(tmp_path / "bad.pem"), "private_key": str(tmp_path / "bad.pem")}
+    with pytest.raises(SettingsRefused, match=r"bad\.pem"):
+        async with door(member, bad):
+            pass
+
+
+async def test_a_library_without_kiosks_serves_none(member):
+    async with serve_kiosks(member.connector, KioskSettings()) as kiosks:
+        assert kiosks.ports == ()
