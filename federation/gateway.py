@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from federation.loans.reaction import Reply, react
 from federation.ports import Clock, Delivery, Store, StoredMessage, Unit
 from schemas.dialogue import Kind, Part, Rule, rule_of
+from schemas.envelope import CONTROL_DAYS
 from schemas.identifiers import AgencyId, MessageHash, Wire
 from schemas.lending import Order
 from schemas.lifecycle import event_of
@@ -32,6 +33,7 @@ from trust.stream import follow, next_position
 
 T = TypeVar("T")
 QUESTION_LIFE = timedelta(minutes=2)
+CONTROL_LIFE = timedelta(days=CONTROL_DAYS)
 BUSINESS_DAYS = timedelta(days=60)
 """``expires`` of a durable message: a business date, because it may wait out an outage."""
 
@@ -131,7 +133,7 @@ class Gateway:
     def _refuse_bytes(self, error: TrustError | NotAccepted, now: datetime) -> bytes:
         """Refuse what is not even a verified message; nothing of it is kept."""
         body = Refusal(message=MessageHash("0" * 64), code=error.code, detail=str(error))
-        header = self.header(MessageType.REFUSAL, self.me, now, BUSINESS_DAYS)
+        header = self.header(MessageType.REFUSAL, self.me, now, CONTROL_LIFE)
         return seal(Message[Refusal](**header, body=body), self.key).envelope
 
 
@@ -266,7 +268,7 @@ class Road:
     def _accepted(self, message: AnyMessage, hash_: MessageHash, index: int) -> Sealed:
         gateway = self._gateway
         own = message.src == gateway.me
-        header = gateway.header(MessageType.ACCEPTED, message.dst if own else message.src, self.now, BUSINESS_DAYS)
+        header = gateway.header(MessageType.ACCEPTED, message.dst if own else message.src, self.now, CONTROL_LIFE)
         body = Accepted(message=hash_, index=index, arrived=self.now)
         hearers = tuple(a for a in (message.dst, *message.copies) if a not in (gateway.me, header["dst"]))
         return seal(Message[Accepted](**header, copies=hearers, reply_to=hash_, conv=message.conv, body=body),
@@ -275,7 +277,7 @@ class Road:
     def _refuse(self, verified: Verified[AnyMessage], refused: NotAccepted) -> bytes:
         """Sign a Refusal. One that used up a number of its stream goes to both ends and is kept, by its hash."""
         message, gateway = verified.message, self._gateway
-        header = gateway.header(MessageType.REFUSAL, message.src, self.now, BUSINESS_DAYS)
+        header = gateway.header(MessageType.REFUSAL, message.src, self.now, CONTROL_LIFE)
         position = message.stream
         used_up = position is not None and verified.hash == self.unit.streams.head(
             message.src, message.dst, position.channel).hash

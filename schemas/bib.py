@@ -6,7 +6,9 @@ nothing a library catalogued is lost. Text is kept as catalogued (without ISBD p
 absent text is ``""``. Deliberately absent: folding, transliteration and matching, which belong to the index.
 """
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.bib_terms import (
     AgentKind,
@@ -20,6 +22,7 @@ from schemas.bib_terms import (
     SubjectKind,
     TitleKind,
 )
+from schemas.identifiers import Fen
 from schemas.isbn import isbn_facts, normalise_isbn, price_fen
 
 __all__ = [
@@ -51,6 +54,10 @@ __all__ = [
     "normalise_isbn",
     "price_fen",
 ]
+
+
+RECORD_ID_MAX = 500
+"""Characters: what a message has room for."""
 
 
 class _Model(BaseModel):
@@ -220,7 +227,7 @@ class Item(_Model):
     barcode: str
     location: str = ""
     call_number: str = ""
-    price_fen: int | None = None
+    price_fen: Fen | None = None
 
 
 class Holding(_Model):
@@ -239,7 +246,7 @@ class Bib(_Model):
     sorting skips; ``coded`` is the processing data of UNIMARC 100 $a, in its 36 positions.
     """
 
-    record_id: str
+    record_id: Annotated[str, Field(max_length=RECORD_ID_MAX)]
     source: MarcFormat
     title: str = ""
     title_pinyin: str = ""
@@ -266,7 +273,7 @@ class Bib(_Model):
     place: str = ""
     publisher: str = ""
     date_text: str = ""
-    year: int | None = None
+    year: Annotated[int, Field(ge=-9999, le=9999)] | None = None
     extent: str = ""
     illustrations: str = ""
     dimensions: str = ""

@@ -14,6 +14,9 @@ PAYLOAD_TYPE = "application/vnd.delta-lending.message+json"
 ENVELOPE_BYTES_MAX = 2_097_152
 """Two MiB: a harvest batch of 100 long records fits; checked before anything is decoded."""
 
+CONTROL_DAYS = 3650
+"""How long an Accepted, a Confirmation or a Refusal holds: as long as what it speaks about may wait in a mailbox."""
+
 GENESIS = MessageHash("0" * 64)
 """``prev`` of the first message in a stream."""
 

@@ -50,8 +50,8 @@ class Counter:
         done: list[Step] = []
 
         def rule(desk: Desk, now: Loan) -> tuple[Effect, ...]:
-            step = next_step(now, me)
-            if only not in (None, step) or _is_busy(desk, now):
+            step = next_step(now, me, only)
+            if _is_busy(desk, now):
                 raise NothingToDo(f"loan {now.conv}: the next step would be to {step}, and not yet")
             done.append(step)
             return effects_of(step, now, scan, me)

@@ -43,17 +43,26 @@ class Scan:
     at: datetime
 
 
-def next_step(loan: Loan, me: AgencyId) -> Step:
-    """Return what this library does with the copy now.
+def next_step(loan: Loan, me: AgencyId, only: Step | None = None) -> Step:
+    """Return what this library does with the copy now; ``only`` is the step that staff have chosen.
 
     Raises:
         NothingToDo: with the loan's state, for staff.
     """
     for step, applies in STEPS.items():
-        if applies(loan, me):
+        if only in (None, step) and applies(loan, me):
             return step
     raise NothingToDo(f"loan {loan.conv} is {loan.status}, the copy is with {loan.custody}: nothing for this library "
                       "to do with it now")
+
+
+def is_over_for(loan: Loan, me: AgencyId) -> bool:
+    """Whether this library's part has ended, also where the loan goes on elsewhere: it never hears how."""
+    if loan.outcome is not None or me == loan.home:
+        return loan.outcome is not None
+    if me == loan.supplier:
+        return loan.status in (LoanStatus.UNFILLED, LoanStatus.CANCELLED)
+    return me != loan.pickup.agency and loan.custody is Custody.SUPPLIER
 
 
 def effects_of(step: Step, loan: Loan, scan: Scan, me: AgencyId) -> tuple[Effect, ...]:
@@ -91,5 +100,6 @@ STEPS: Mapping[Step, Callable[[Loan, AgencyId], bool]] = MappingProxyType({
     Step.COME_HOME: lambda loan, me: me == loan.supplier
     and loan.custody in (Custody.READER, Custody.IN_TRANSIT_BACK, Custody.RETURNED_AT),
     Step.TAKE_BACK: lambda loan, me: loan.custody is Custody.READER and me != loan.supplier,
-    Step.SEND_BACK: lambda loan, me: loan.custody is Custody.RETURNED_AT and me == loan.holder,
+    Step.SEND_BACK: lambda loan, me: loan.custody in (Custody.RETURNED_AT, Custody.PICKUP_POINT) and me == loan.holder,
 })
+"""In this order: a copy that waits is handed over, unless staff send it back as uncollected by name."""

@@ -12,6 +12,7 @@ from connectors.agent.effects import Do, Effect, Say
 from connectors.agent.home import Desk
 from connectors.agent.tables import Unit
 from schemas.dialogue import Kind, Part, rule_of
+from schemas.envelope import CONTROL_DAYS
 from schemas.identifiers import AgencyId, MessageHash
 from schemas.lifecycle import Event, event_of
 from schemas.loan import Loan, OutOfTurn, WrongRole, advance, copies_of, is_late, open_loan
@@ -181,7 +182,7 @@ class Entry:
 
     def _confirm(self, message: AnyMessage, hash_: MessageHash) -> None:
         office = self._office
-        header = office.header(MessageType.CONFIRMATION, message.src, self._now)
+        header = office.header(MessageType.CONFIRMATION, message.src, self._now, timedelta(days=CONTROL_DAYS))
         body = Confirmation(message=hash_)
         sealed = seal(Message[Confirmation](**header, conv=message.conv, reply_to=hash_, body=body), office.key)
         self._unit.enqueue(sealed.hash, sealed.envelope)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from connectors.agent.app import Connector
 from connectors.agent.config import SettingsRefused
 from connectors.agent.counter import SeveralLoans
-from connectors.agent.custody import NothingToDo, Scan, Step
+from connectors.agent.custody import NothingToDo, Scan, Step, is_over_for
 from connectors.agent.entry import Refused
 from connectors.agent.link import GatewayUnreachable
 from connectors.agent.tables import Unit
@@ -134,9 +134,10 @@ def _line_quality(client: Sip2Client) -> dict[str, object]:
 
 
 async def _loans(request: web.Request) -> web.Response:
-    everything = "all" in request.query
-    loans = await request.app[CONNECTOR].journal.run(lambda unit: unit.loans(unfinished=not everything))
-    return web.json_response([_shown(loan) for loan in loans])
+    everything, connector = "all" in request.query, request.app[CONNECTOR]
+    loans = await connector.journal.run(lambda unit: unit.loans(unfinished=not everything))
+    me = connector.office.me
+    return web.json_response([_shown(loan) for loan in loans if everything or not is_over_for(loan, me)])
 
 
 async def _pull_list(request: web.Request) -> web.Response:

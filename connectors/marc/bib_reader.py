@@ -19,7 +19,7 @@ from connectors.marc.record import Field, MarcRecord
 from connectors.marc.rules import Rule, Values
 from connectors.marc.scripts import merge_scripts
 from connectors.marc.unimarc import UNIMARC
-from schemas.bib import Bib, LocalField, MarcFormat
+from schemas.bib import RECORD_ID_MAX, Bib, LocalField, MarcFormat
 
 TABLES: Mapping[MarcFormat, Crosswalk] = {MarcFormat.CNMARC: UNIMARC, MarcFormat.MARC21: MARC21}
 _NON_SORTING = re.compile("[\x88\x98](.*?)[\x89\x9c]")
@@ -50,7 +50,7 @@ def bib_from_record(
     values = gathered.values
     if items is not None:
         values["holdings"] = items.read([field for field in record.fields if field[0] == items.tag])
-    if "record_id" not in values:
+    if not 0 < len(values.get("record_id", "")) <= RECORD_ID_MAX:
         values["record_id"] = _UNNUMBERED + hashlib.sha256(record.raw).hexdigest()[:32]
     if source is MarcFormat.MARC21:
         _take_fixed(values, fields)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
 
 from connectors.agent.config import Settings
+from connectors.agent.custody import Step
 from connectors.tools.desk_texts import PULL_COLUMNS, harvest_text, loans_text, scan_text, status_text
 from connectors.tools.terminal import Refused, plain, say, say_json
 from schemas.lending import Condition
@@ -64,6 +65,9 @@ def add_commands(commands: Any) -> None:
     scan.add_argument("--condition", choices=[condition.value for condition in Condition],
                       default=Condition.GOOD.value, help="品相 how the copy looks (good)")
     scan.add_argument("--place", default="", help="地点 where it changed hands")
+    scan.add_argument("--loan", help="借阅号,几件同码时 which loan, where several fit")
+    scan.add_argument("--step", choices=[step.value for step in Step], help="只做这一步 only this step: 'send back' "
+                      "is how an uncollected copy goes home")
     missing = _add(commands, "not-on-shelf", "架上无书 a promised copy is not there", _not_on_shelf)
     missing.add_argument("loan", metavar="LOAN")
     lost = _add(commands, "lost", "报失索赔 our copy will not come back: claim its price", _lost)
@@ -110,7 +114,8 @@ def _pull_list(arguments: argparse.Namespace) -> int:
 
 
 def _scan(arguments: argparse.Namespace) -> int:
-    body = {"barcode": arguments.barcode, "condition": arguments.condition, "place": arguments.place}
+    body = {"barcode": arguments.barcode, "condition": arguments.condition, "place": arguments.place,
+            **{name: value for name in ("loan", "step") if (value := getattr(arguments, name))}}
     return _run(arguments, scan_text, "POST", "/scan", body)
 
 

@@ -5,7 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.bib import Bib, CirculationStatus, Classification, Isbn, MarcFormat, Scheme, normalise_isbn, price_fen
+from schemas.bib import (
+    Bib,
+    CirculationStatus,
+    Classification,
+    Isbn,
+    Item,
+    MarcFormat,
+    Scheme,
+    normalise_isbn,
+    price_fen,
+)
 
 
 @pytest.mark.parametrize(
@@ -95,3 +105,14 @@ def test_only_the_chinese_classification_is_clc() -> None:
 def test_circulation_status_has_the_thirteen_codes_of_sip2() -> None:
     assert [status.value for status in CirculationStatus] == [f"{code:02d}" for code in range(1, 14)]
     assert CirculationStatus("03") is CirculationStatus.AVAILABLE
+
+
+@pytest.mark.parametrize("change", [{"year": 2**70}, {"record_id": "x" * 501}])
+def test_what_no_database_or_message_can_hold_is_no_bib(change):
+    with pytest.raises(ValidationError):
+        Bib.model_validate({"record_id": "1", "source": "CNMARC", **change})
+
+
+def test_a_price_is_money_that_every_end_can_count():
+    with pytest.raises(ValidationError):
+        Item.model_validate({"barcode": "1", "price_fen": 2**70})

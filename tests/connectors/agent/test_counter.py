@@ -128,7 +128,7 @@ async def test_without_a_link_staff_go_on_with_a_loan_they_name(town: Alliance) 
 
 async def test_a_step_that_is_not_the_one_the_page_offered_is_not_done(town: Alliance) -> None:
     conv = await lent(town)
-    with pytest.raises(NothingToDo, match="the next step would be to take back"):
+    with pytest.raises(NothingToDo, match="nothing for this library to do with it now"):
         await town[HOME].scan(BARCODES[FIRST], conv, Step.HAND_OVER)
     assert await town[HOME].scan(BARCODES[FIRST], conv, Step.TAKE_BACK) is Step.TAKE_BACK
     with pytest.raises(NothingToDo):

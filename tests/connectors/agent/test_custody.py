@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from connectors.agent.custody import STEPS, NothingToDo, Scan, Step, effects_of, next_step
+from connectors.agent.custody import STEPS, NothingToDo, Scan, Step, effects_of, is_over_for, next_step
 from connectors.agent.effects import Do, Say, Verb
 from schemas.identifiers import AgencyId
 from schemas.lending import Action, Condition, Custody, CustodyReceipt, RequestingAgencyMessage
@@ -100,3 +100,24 @@ def test_a_supplier_that_runs_the_pickup_point_tells_the_home_library_and_not_it
     here = loan(C.IN_TRANSIT, pickup=FIRST)
     effects = effects_of(next_step(here, FIRST), here, SCAN, FIRST)
     assert [(effect.kind, effect.dst) for effect in effects] == [(MessageType.CUSTODY_RECEIPT, HOME)]
+
+
+@pytest.mark.parametrize(("me", "status", "custody", "over"), [
+    (HOME, S.UNFILLED, C.SUPPLIER, False),
+    (FIRST, S.UNFILLED, C.SUPPLIER, True),
+    (FIRST, S.CANCELLED, C.SUPPLIER, True),
+    (FIRST, S.LOANED, C.READER, False),
+    (PICKUP, S.WILL_SUPPLY, C.SUPPLIER, False),
+    (THIRD, S.LOANED, C.IN_TRANSIT_BACK, False),
+    (THIRD, S.LOANED, C.SUPPLIER, True),
+])
+def test_a_librarys_part_may_end_before_the_loan_does(me, status, custody, over):
+    assert is_over_for(loan(custody, status), me) is over
+
+
+def test_an_uncollected_copy_goes_back_when_staff_say_so():
+    waiting = loan(C.PICKUP_POINT, holder=PICKUP)
+    assert next_step(waiting, PICKUP) is Step.HAND_OVER
+    assert next_step(waiting, PICKUP, Step.SEND_BACK) is Step.SEND_BACK
+    with pytest.raises(NothingToDo):
+        next_step(waiting, HOME, Step.SEND_BACK)

@@ -23,7 +23,6 @@ from schemas.messages import (
     AvailabilityQuestion,
     LoanQuestion,
     MessageType,
-    OpenLoan,
     Refusal,
 )
 from schemas.problems import ProblemCode
@@ -32,8 +31,6 @@ from tests.alliance import (
     FIRST,
     GATEWAY,
     HOME,
-    SECOND,
-    THIRD,
     Alliance,
     Member,
     a_hash,
@@ -389,6 +386,21 @@ async def test_a_question_ends_with_its_link(town: Alliance) -> None:
             await link.ask(b"question")
 
 
+@pytest.mark.parametrize("moments", [0, 1, 2, 3, 5, 8])
+async def test_a_link_that_is_told_to_stop_stops_though_it_breaks_at_that_moment(town: Alliance, moments: int) -> None:
+    """Else the connector would not end when it is asked to."""
+    async def play(hub: Scripted, socket: web.WebSocketResponse) -> None:
+        await until(lambda: hub.of_kind(FrameKind.QUESTION))
+        await socket.close()
+
+    async with scripted(town, play) as hub, linked(town, hub.url, town[HOME]) as link:
+        await link.is_up.wait()
+        with pytest.raises(GatewayUnreachable):
+            await link.ask(b"question")
+        for _ in range(moments):
+            await asyncio.sleep(0)
+
+
 # deliveries
 
 
@@ -541,8 +553,3 @@ async def test_the_link_s_log_says_what_happened_and_nothing_that_was_said(town:
     order = read(frames[0].envelope.encode()).body
     for said in (order.signed_order, order.bib.title, frames[0].envelope, "31000001"):
         assert said not in caplog.text
-
-
-def test_two_libraries_of_the_sample_are_not_the_same() -> None:
-    assert len({HOME, FIRST, SECOND, THIRD}) == 4
-    assert OpenLoan.model_fields
