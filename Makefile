@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test bench soak clean requirements
+.PHONY: demo test bench soak published clean requirements
 
 demo: $(VENV)/run.done
 	@$(BIN)/python -m examples.demo $(ARGS)
@@ -33,6 +33,9 @@ $(VENV)/run.done: requirements/run.txt pyproject.toml
 $(VENV)/test.done: $(VENV)/run.done requirements/test.txt
 	@$(PIP) install --require-hashes -r requirements/test.txt
 	@touch $@
+
+published: $(VENV)/test.done
+	@$(BIN)/python -m tests.conformance
 
 requirements:
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --python-version 3.11 -o requirements/run.txt

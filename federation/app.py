@@ -1,11 +1,12 @@
 """The gateway's composition root: the only file that names concrete classes. ``run_gateway`` runs until left."""
 
 import asyncio
+import logging
 import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,18 +16,28 @@ from aiohttp import web
 from federation.config import Settings, SettingsRefused
 from federation.gateway import Gateway
 from federation.ports import Cache
+from federation.quota import Quota
 from federation.storage.cache import MemoryCache
 from federation.storage.database import Database, Probe
 from federation.storage.redis_cache import RedisCache
 from federation.storage.unit import DDL, SqlUnit
 from federation.web.api import GATEWAY, LINKS, READERS, add_api, problems
+from federation.web.directory import add_directory
 from federation.web.link import Links
+from federation.web.log import add_log
 from federation.web.operator import make_checkpoint, serve_operator
 from federation.web.portal import add_portal
 from federation.web.readers import Readers
 from schemas.identifiers import ConversationId
-from trust.folder import load_folder
+from trust.errors import NoKeyInUse, TrustError
+from trust.holding import HeldDirectory
 from trust.keys import SigningKey
+from trust.own_keys import OwnKeys, Signer
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_ENTRIES = 256
+DIRECTORY_LOOK_SECONDS = 2.0
 
 
 def system_clock() -> datetime:
@@ -57,10 +68,11 @@ async def run_gateway(settings: Settings, *, clock: Callable[[], datetime] = sys
         TrustError: the key or the directory is not accepted.
         StorageFailed: the database cannot be opened.
     """
-    directory = load_folder(settings.directory, clock())
-    key = SigningKey.load(settings.signing_key, _passphrase(settings.passphrase_file))
-    cache = await _cache(settings)
+    held = HeldDirectory(settings.directory, clock())
+    passphrase = _passphrase(settings.passphrase_file)
+    keys = OwnKeys(settings.signing_key, "sign*.pem", lambda path: SigningKey.load(path, passphrase))
     database: Database[SqlUnit] = Database(settings.database, SqlUnit, DDL, probe)
+    cache = await _cache(settings)
     waking: set[asyncio.Task[None]] = set()
 
     def wake(agency: str) -> None:
@@ -68,21 +80,24 @@ async def run_gateway(settings: Settings, *, clock: Callable[[], datetime] = sys
         waking.add(task)
         task.add_done_callback(waking.discard)
 
-    gateway = Gateway(directory.directory.gateway.agency, key, lambda: directory, database, clock, wake)
+    quota = Quota(cache, {"messages": settings.messages_per_minute, "questions": settings.questions_per_minute})
+    me = held().directory.gateway.agency
+    gateway = Gateway(me, Signer(me, keys), held, database, clock, wake, quota.allow)
     links = Links(gateway)
     cache.subscribe(links.wake)
     runner = web.AppRunner(build_app(gateway, links, cache), access_log=None)
     await runner.setup()
-    checkpoints = asyncio.create_task(_checkpoints(gateway, settings.checkpoint_seconds))
+    loops = [asyncio.create_task(loop) for loop in
+             (_checkpoints(gateway, settings.checkpoint_seconds), _directories(held, clock))]
     try:
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
         async with serve_operator(gateway, links, settings.operator_socket):
             yield RunningGateway(gateway, links, runner.addresses[0][1])
     finally:
-        checkpoints.cancel()
-        with suppress(asyncio.CancelledError):
-            await checkpoints
+        for task in loops:
+            task.cancel()
+        await asyncio.wait(loops)
         await links.close()
         await runner.cleanup()
         await cache.close()
@@ -96,14 +111,35 @@ def build_app(gateway: Gateway, links: Links, cache: Cache) -> web.Application:
     app[READERS] = Readers(gateway, links, cache, lambda: secrets.token_urlsafe(24),
                            lambda: ConversationId(str(uuid.uuid4())))
     add_api(app)
+    add_directory(app)
+    add_log(app)
     add_portal(app)
     return app
 
 
 async def _checkpoints(gateway: Gateway, seconds: float) -> None:
+    """Sign a checkpoint when so much time has passed, or so many entries have come."""
+    signed, waited = 0, 0.0
     while True:
-        await asyncio.sleep(seconds)
-        await make_checkpoint(gateway)
+        await asyncio.sleep(pause := min(seconds, 1.0))
+        waited += pause
+        if waited >= seconds or await gateway.store.run(lambda unit: unit.log.size()) >= signed + CHECKPOINT_ENTRIES:
+            waited = 0.0
+            try:
+                signed = (await make_checkpoint(gateway)).size
+            except NoKeyInUse as error:
+                log.error("nothing is signed (%s): %s", error.code, error)  # noqa: TRY400  a trace would say no more
+
+
+async def _directories(held: HeldDirectory, clock: Callable[[], datetime]) -> None:
+    """Take over a version that the admins have put into the directory's folder."""
+    while True:
+        await asyncio.sleep(DIRECTORY_LOOK_SECONDS)
+        try:
+            if held.look(clock()):
+                log.info("version %d of the directory is in force", held().version)
+        except TrustError as error:
+            log.warning("the directory in the folder is refused (%s): %s", error.code, error)
 
 
 async def _cache(settings: Settings) -> Cache:

@@ -25,6 +25,8 @@ class Settings(BaseModel):
     operator_socket: Path = Path("operator.sock")
     redis: Annotated[str | None, Field(repr=False)] = None
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 10.0
+    messages_per_minute: Annotated[int, Field(gt=0)] = 6000
+    questions_per_minute: Annotated[int, Field(gt=0)] = 600
 
     @classmethod
     def load(cls, path: Path) -> Self:

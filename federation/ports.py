@@ -15,6 +15,7 @@ from schemas.bib import Bib
 from schemas.identifiers import AgencyId, MessageHash
 from schemas.ledger import Transfer
 from schemas.loan import Loan
+from schemas.messages import Resend
 from trust.bundle import Entry
 from trust.stream import StreamHead
 
@@ -24,9 +25,16 @@ Listener = Callable[[str], None]
 """Hears the name of the agency that has something waiting; returns at once. A name unknown to it is no error."""
 
 
+REFUSED = "Refused"
+"""The type under which a refused message is kept; its receiver is sent the Refusal instead."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A logged message: its envelope, the gateway's Accepted for it, and its place in the evidence log."""
+    """A logged message: its envelope, the gateway's Accepted for it, and its index in the evidence log.
+
+    ``place`` is the channel, epoch and number of one that stands in a stream.
+    """
 
     hash: MessageHash
     type: str
@@ -36,6 +44,29 @@ class StoredMessage:
     index: int
     envelope: bytes
     accepted: bytes
+    place: tuple[str, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an answer to a message must know of it."""
+
+    type: str
+    src: str
+    dst: str
+    conv: str
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A message of the gateway's own that ``dst`` has to confirm until then."""
+
+    hash: MessageHash
+    type: str
+    dst: str
+    channel: str
+    conv: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +78,25 @@ class Delivery:
     accepted: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class EndedLoan:
+    """A loan with something to erase, from its first leaf to its last; ``waits`` where a library has yet to take it."""
+
+    conv: str
+    first_index: int
+    last_index: int
+    messages: int
+    waits: bool
+
+
 class Messages(Protocol):
     """Every message the gateway has taken responsibility for."""
 
     def get(self, hash_: str) -> StoredMessage | None:
         """Return the message with this hash."""
+
+    def subject(self, hash_: str) -> Subject | None:
+        """Return what an answer to the message with this hash must know of it."""
 
     def add(self, message: StoredMessage) -> None:
         """Keep a message for ever."""
@@ -59,8 +104,17 @@ class Messages(Protocol):
     def count_by_type(self) -> dict[str, int]:
         """Return how many messages of each type are kept; refused ones count as ``Refused``."""
 
-    def of_conversation(self, conv: str) -> Sequence[StoredMessage]:
-        """Return a loan's messages in the order of the log."""
+    def wait_for(self, awaited: Awaited) -> None:
+        """Note a message of the gateway's own that its receiver has to confirm."""
+
+    def settle(self, hash_: str) -> None:
+        """Wait no longer: the message was confirmed, or refused."""
+
+    def settle_stream(self, dst: str, channel: str) -> None:
+        """Wait for nothing of a stream whose epoch has ended."""
+
+    def overdue(self, now: datetime, limit: int) -> tuple[int, Sequence[Awaited]]:
+        """Return how many messages are not confirmed in time, and the first of them."""
 
 
 class Streams(Protocol):
@@ -85,6 +139,33 @@ class EvidenceLog(Protocol):
     def last_checkpoint(self) -> tuple[int, bytes] | None:
         """Return the newest checkpoint: its size and its signed note."""
 
+    def checkpoint(self, size: int) -> bytes | None:
+        """Return the signed note of a checkpoint that was given out."""
+
+    def put_cosignature(self, size: int, witness: str, line: str, final_from: int) -> None:
+        """Keep a witness's line under a checkpoint, and no smaller ones once ``final_from`` stand there."""
+
+    def cosignatures(self, size: int) -> Sequence[str]:
+        """Return the witnesses' lines under a checkpoint."""
+
+    def hear(self, witness: str, at: datetime) -> None:
+        """Note when a witness has last cosigned anything."""
+
+    def heard(self) -> dict[str, datetime]:
+        """Return when each witness has last cosigned."""
+
+    def last_leaf(self, conv: str) -> int | None:
+        """Return the index of a loan's last leaf."""
+
+    def last_cosigned(self, at_least: int) -> int | None:
+        """Return the size of the newest checkpoint that so many witnesses have cosigned."""
+
+    def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """Return the proof that the tree of ``new`` leaves continues the one of ``old``."""
+
+    def inclusion(self, index: int, size: int) -> Sequence[bytes]:
+        """Return the path from a leaf to the root of the tree of ``size`` leaves."""
+
     def entries(self, conv: str, size: int) -> Sequence[Entry]:
         """Return a loan's leaves with their envelopes and proofs under the tree of ``size`` leaves."""
 
@@ -98,17 +179,23 @@ class EvidenceLog(Protocol):
 class Mailboxes(Protocol):
     """What waits for each library, in the order of the log."""
 
-    def put(self, agency: str, envelope: bytes, accepted: bytes) -> None:
-        """Add an entry at the end."""
+    def put(self, agency: str, index: int) -> None:
+        """Add the message at this place of the log at the end."""
 
-    def after(self, agency: str, number: int, limit: int) -> Sequence[Delivery]:
-        """Return what follows ``number``."""
+    def put_again(self, agency: str, src: str, wanted: Resend) -> None:
+        """Add what is known of these numbers of a stream ``src → agency``, as new entries."""
+
+    def after(self, agency: str, number: int, limit: int, bytes_max: int) -> Sequence[Delivery]:
+        """Return what follows ``number``: the first, and no more than fit in ``bytes_max``."""
 
     def ends(self) -> dict[str, int]:
         """Return the number of the last entry of each mailbox."""
 
     def prune(self, agency: str, number: int) -> None:
         """Forget what the library has made durable."""
+
+    def end(self, agency: str) -> int:
+        """Return the number of the last entry there has been."""
 
 
 class Loans(Protocol):
@@ -128,6 +215,9 @@ class Loans(Protocol):
 
     def of_reader(self, home: str, patron: str) -> Sequence[Loan]:
         """Return a reader's loans, the newest first."""
+
+    def count_by_outcome(self) -> dict[str, int]:
+        """Return how many loans ended in which way; those that have not count as ``open``."""
 
     def all(self) -> Sequence[tuple[Loan, str]]:
         """Return every loan with the time of its last change."""
@@ -165,8 +255,24 @@ class Catalogue(Protocol):
         """Return one work with all its records and copies."""
 
 
+class Erasing(Protocol):
+    """What retention asks of the tables."""
+
+    def ended_before(self, moment: str) -> Sequence[EndedLoan]:
+        """Return the loans that had ended before a moment and still have something to erase."""
+
+    def statements(self) -> Sequence[bytes]:
+        """Return the envelopes of all statements that were proposed and accepted."""
+
+    def erase(self, convs: Iterable[str]) -> None:
+        """Erase what was said in these loans."""
+
+
 class Accounts(WindowStore, BooksStore, Protocol):
     """The ledger's tables, for windows and audits."""
+
+    def totals(self) -> dict[str, int]:
+        """Return how many transfers there are, and the accounts' sums in fen."""
 
 
 class Unit(Protocol):
@@ -187,6 +293,8 @@ class Unit(Protocol):
     @property
     def accounts(self) -> Accounts: ...  # noqa: D102
     @property
+    def erasure(self) -> Erasing: ...  # noqa: D102
+    @property
     def catalogue(self) -> Catalogue: ...  # noqa: D102
 
 
@@ -195,6 +303,9 @@ class Store(Protocol):
 
     async def run(self, work: Callable[[Unit], T]) -> T:
         """Run ``work``; its exception undoes it."""
+
+    async def scrub(self) -> None:
+        """Let nothing that was erased be left in the files."""
 
 
 class Cache(Protocol):

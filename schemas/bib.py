@@ -22,7 +22,7 @@ from schemas.bib_terms import (
     SubjectKind,
     TitleKind,
 )
-from schemas.identifiers import Fen
+from schemas.identifiers import Count, Fen
 from schemas.isbn import isbn_facts, normalise_isbn, price_fen
 
 __all__ = [
@@ -250,7 +250,7 @@ class Bib(_Model):
     source: MarcFormat
     title: str = ""
     title_pinyin: str = ""
-    nonfiling: int = 0
+    nonfiling: Count = 0
     further_titles: tuple[str, ...] = ()
     material: str = ""
     subtitle: str = ""

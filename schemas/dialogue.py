@@ -1,11 +1,13 @@
 """Who may say what to whom: the protocol in one table.
 
 For each message type: its kind, the stream it is numbered in, the role its sender and receiver play in the loan,
-whether the gateway relays it from library to library, and what it may answer.
+whether the gateway relays it from library to library, what it may answer, by when its receiver has to confirm it, and
+whether it commits the receiver to something new.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from schemas.messages import MessageType
@@ -38,13 +40,20 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of the table; ``answers`` names the types its ``reply_to`` may point at (empty: none is needed)."""
+    """One row of the table.
+
+    ``answers`` names the types its ``reply_to`` may point at (empty: none is needed). A sender alarms where
+    ``confirm_within`` has passed without its receiver's Confirmation. What ``commits`` its receiver to a new loan
+    waits while nobody vouches for the directory; what winds a loan up goes on.
+    """
 
     kind: Kind
     src: Part
     dst: Part
     channel: str = ""
     answers: tuple[MessageType, ...] = ()
+    confirm_within: timedelta = timedelta(0)
+    commits: bool = False
 
     @property
     def relayed(self) -> bool:
@@ -60,8 +69,17 @@ def _question(src: Part, dst: Part, *answers: MessageType) -> Rule:
     return Rule(Kind.QUESTION, src, dst, answers=answers)
 
 
+_CONFIRM_WITHIN = {"loan": timedelta(hours=48), "money": timedelta(hours=72), "catalogue": timedelta(hours=72)}
+"""A connector may be down for a day and nothing is wrong; after these times somebody should look."""
+
+
 def _durable(channel: str, src: Part, dst: Part, *answers: MessageType) -> Rule:
-    return Rule(Kind.DURABLE, src, dst, channel, answers)
+    return Rule(Kind.DURABLE, src, dst, channel, answers, _CONFIRM_WITHIN[channel])
+
+
+def _commitment(src: Part, dst: Part, *answers: MessageType) -> Rule:
+    """A reader waits for it, and its receiver promises something new: confirmed sooner, and never on a stale word."""
+    return Rule(Kind.DURABLE, src, dst, "loan", answers, timedelta(hours=24), commits=True)
 
 
 def _control(src: Part) -> Rule:
@@ -78,14 +96,14 @@ DIALOGUE: Mapping[MessageType, Rule] = {
     _M.SIGN_IN_ANSWER: _question(_P.LIBRARY, _P.GATEWAY, _M.SIGN_IN_QUESTION),
     _M.LOAN_QUESTION: _question(_P.LIBRARY, _P.GATEWAY),
     _M.LOAN_ANSWER: _question(_P.GATEWAY, _P.LIBRARY, _M.LOAN_QUESTION),
-    _M.ORDER: _durable("loan", _P.GATEWAY, _P.HOME),
+    _M.ORDER: _commitment(_P.GATEWAY, _P.HOME),
     _M.ORDER_AMENDMENT: _durable("loan", _P.GATEWAY, _P.HOME),
     _M.ORDER_REFUSED: _durable("loan", _P.HOME, _P.GATEWAY, _M.ORDER),
     _M.RESERVATION_ASKED: _durable("loan", _P.HOME, _P.GATEWAY, _M.ORDER),
     _M.RESERVATION_GRANTED: _durable("loan", _P.GATEWAY, _P.HOME, _M.RESERVATION_ASKED),
     _M.RESERVATION_REFUSED: _durable("loan", _P.GATEWAY, _P.HOME, _M.RESERVATION_ASKED),
     _M.RESERVATION_RELEASED: _durable("loan", _P.HOME, _P.GATEWAY, _M.ORDER, *_IN_A_LOAN),
-    _M.REQUEST: _durable("loan", _P.HOME, _P.SUPPLYING, _M.ORDER),
+    _M.REQUEST: _commitment(_P.HOME, _P.SUPPLYING, _M.ORDER),
     _M.SUPPLYING_AGENCY_MESSAGE: _durable("loan", _P.SUPPLYING, _P.HOME, *_IN_A_LOAN),
     _M.REQUESTING_AGENCY_MESSAGE: _durable("loan", _P.REQUESTING, _P.SUPPLYING, *_IN_A_LOAN),
     _M.CUSTODY_RECEIPT: _durable("loan", _P.TAKING, _P.RELYING, *_IN_A_LOAN),
@@ -97,6 +115,7 @@ DIALOGUE: Mapping[MessageType, Rule] = {
     _M.CONFIRMATION: _control(_P.ANYONE),
     _M.REFUSAL: _control(_P.ANYONE),
     _M.RESEND: _control(_P.ANYONE),
+    _M.STREAM_RESET: _control(_P.ANYONE),
 }
 
 

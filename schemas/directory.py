@@ -4,13 +4,14 @@ These are the documents the alliance's editors sign (TUF targets ``directory.jso
 ``policies.json``). Their rules of acceptance live in ``trust.directory``.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from schemas.identifiers import AgencyId, Fen, KeyId, ShortText, Timestamp, Wire
+from schemas.identifiers import AgencyId, Count, Fen, Integer, KeyId, ShortText, Timestamp, Wire
 
 
 class KeyPurpose(StrEnum):
@@ -51,7 +52,7 @@ class PublicKeyRecord(Wire):
     verify_until: Timestamp
     status: KeyStatus = KeyStatus.ACTIVE
     reason: ShortText = ""
-    invalid_from: int | None = None
+    invalid_from: Count | None = None
 
 
 class Role(StrEnum):
@@ -61,10 +62,12 @@ class Role(StrEnum):
     GATEWAY = "gateway"
     COURIER = "courier"
     FUND = "fund"
+    WITNESS = "witness"
+    """Cosigns the evidence log's checkpoints and lends nothing."""
 
 
 class Agency(Wire):
-    """A member as everybody sees it."""
+    """A member as everybody sees it. ``delivering_points`` are its pickup points that also bring copies to the door."""
 
     agency: AgencyId
     role: Role
@@ -73,11 +76,26 @@ class Agency(Wire):
     city_zh: ShortText = ""
     city_en: ShortText = ""
     province: ShortText = ""
-    latitude_microdegrees: int = 0
-    longitude_microdegrees: int = 0
+    latitude_microdegrees: Integer = 0
+    longitude_microdegrees: Integer = 0
     net_debit_cap_fen: Fen = 0
     pickup_points: tuple[ShortText, ...] = ()
+    delivering_points: tuple[ShortText, ...] = ()
     keys: tuple[PublicKeyRecord, ...] = ()
+
+    def delivers_from(self, point: str) -> bool:
+        """Whether a reader may have a copy brought home that is sent to this pickup point."""
+        return point in self.pickup_points and point in self.delivering_points
+
+    def keys_in_use(self, purpose: KeyPurpose, now: datetime) -> list[PublicKeyRecord]:
+        """Return the keys this agency may sign with, or be sealed to, now: those in force, the newest first."""
+        usable = [record for record in self.keys if record.purpose is purpose and record.status is KeyStatus.ACTIVE
+                  and record.use_from <= now <= record.sign_until]
+        return sorted(usable, key=lambda record: record.use_from, reverse=True)
+
+    def key_in_use(self, purpose: KeyPurpose, now: datetime) -> PublicKeyRecord | None:
+        """Return the key this agency is to sign with, or to be sealed to, now: the newest in force."""
+        return next(iter(self.keys_in_use(purpose, now)), None)
 
 
 class Directory(Wire):
@@ -130,12 +148,14 @@ class Policies(Wire):
 
     tiers: dict[str, CreditTier]
     default_tier: str
-    loan_days: int
-    renew_days: int
-    renewals_max: int
-    answer_hours: int
-    voucher_days: int
-    rota_max: int
+    loan_days: Count
+    renew_days: Count
+    renewals_max: Count
+    answer_hours: Count
+    voucher_days: Count
+    rota_max: Count
+    witnesses_min: Annotated[int, Field(ge=1, lt=2**53)] = 1
+    """How many members must have cosigned a checkpoint of the evidence log before it counts as final."""
 
     @model_validator(mode="after")
     def _default_is_a_tier(self) -> Self:

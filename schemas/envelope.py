@@ -21,10 +21,14 @@ GENESIS = MessageHash("0" * 64)
 """``prev`` of the first message in a stream."""
 
 
+Channel = Annotated[str, Field(pattern=r"^(loan|money|catalogue)$")]
+"""What a stream is about; each is numbered by itself, so that a harvest never delays a loan."""
+
+
 class StreamPosition(Wire):
     """Where a durable message stands in its stream ``src → dst`` on one channel."""
 
-    channel: Annotated[str, Field(pattern=r"^(loan|money|catalogue)$")]
+    channel: Channel
     epoch: Annotated[int, Field(ge=0, lt=2**31)]
     seq: Annotated[int, Field(ge=1, lt=2**53)]
     prev: MessageHash

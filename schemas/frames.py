@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import ValidationError
 
-from schemas.identifiers import Count, Wire
+from schemas.identifiers import Count, Timestamp, Wire
 
 FRAME_BYTES_MAX = 4_718_592
 """4.5 MiB: an envelope and its Accepted as JSON strings, with room for escapes."""
@@ -28,13 +28,17 @@ class FrameKind(StrEnum):
 
 
 class Frame(Wire):
-    """One frame; ``envelope`` and ``accepted`` hold envelope texts, ``number`` is ``k`` or ``n``."""
+    """One frame; ``envelope`` and ``accepted`` hold envelope texts, ``number`` is ``k`` or ``n``.
+
+    ``nonce`` and ``at``, the gateway's time, stand on its first frame.
+    """
 
     kind: FrameKind
     number: Count = 0
     envelope: str | None = None
     accepted: str | None = None
     nonce: str | None = None
+    at: Timestamp | None = None
 
     def encode(self) -> str:
         """Return the text to send."""

@@ -4,15 +4,15 @@ No bare strings pass beyond this module: two parameters of type ``str`` side by 
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StringConstraints,
 )
 from pydantic_core import CoreSchema, core_schema
@@ -78,6 +78,9 @@ Fen = Annotated[int, Field(ge=0, lt=2**53)]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 """A number of things, or a place in an order; safe in every JSON reader and every database."""
 
+Integer = Annotated[int, Field(gt=-2**53, lt=2**53)]
+"""A number of either sign; safe in every JSON reader and every database."""
+
 ShortText = Annotated[str, StringConstraints(max_length=500)]
 
 
@@ -87,5 +90,21 @@ def _require_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-Timestamp = Annotated[AwareDatetime, AfterValidator(_require_utc)]
-"""A moment in UTC."""
+class _InUtc:
+    """Reads one spelling only: other parsers do not take the many that pydantic knows, such as a count of seconds."""
+
+    pattern: ClassVar[str] = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        text = core_schema.no_info_after_validator_function(datetime.fromisoformat,
+                                                            core_schema.str_schema(pattern=self.pattern))
+        moment = core_schema.no_info_after_validator_function(_require_utc,
+                                                              core_schema.datetime_schema(tz_constraint="aware"))
+        return core_schema.json_or_python_schema(text, moment, serialization=core_schema.simple_ser_schema("datetime"))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "format": "date-time"}
+
+
+Timestamp = Annotated[AwareDatetime, _InUtc()]
+"""A moment in UTC, spelt ``YYYY-MM-DDThh:mm:ss`` with up to six decimals and a ``Z`` (RFC 3339)."""

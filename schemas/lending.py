@@ -9,7 +9,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.identifiers import AgencyId, Fen, ItemBarcode, MessageHash, PatronToken, ShortText, Timestamp, Wire
+from schemas.identifiers import (
+    AgencyId,
+    Count,
+    Fen,
+    Integer,
+    ItemBarcode,
+    MessageHash,
+    PatronToken,
+    ShortText,
+    Timestamp,
+    Wire,
+)
 
 
 class BibRef(Wire):
@@ -18,7 +29,7 @@ class BibRef(Wire):
     cluster: ShortText
     title: ShortText
     author: ShortText = ""
-    isbn13: Annotated[str, Field(pattern=r"^(97[89]\d{10})?$")] = ""
+    isbn13: Annotated[str, Field(pattern=r"^(97[89][0-9]{10})?$")] = ""
     volume: ShortText = ""
 
 
@@ -34,7 +45,7 @@ class RotaEntry(Wire):
 
     agency: AgencyId
     record_id: ShortText
-    score: int
+    score: Integer
     reasons: tuple[ShortText, ...]
 
 
@@ -52,14 +63,22 @@ class Quote(Wire):
         return self.fee_fen + self.carriage_out_fen + self.carriage_back_fen + self.guarantee_fen
 
 
+SealedAddress = Annotated[str, Field(max_length=4096)]
+"""Where a copy is to be brought, sealed for one loan to whoever has to know (JWE, ECDH-ES P-256, A256GCM)."""
+
+
 class ReaderOrder(Wire):
-    """What the reader signs with the session's key, so that the hub cannot order for a reader."""
+    """What the reader signs with the session's key, so that the hub cannot order for a reader.
+
+    ``address`` is sealed to the home library; without one the reader collects the copy at the pickup point.
+    """
 
     conv: ShortText
     home: AgencyId
     bib: BibRef
     pickup: PickupPoint
     created: Timestamp
+    address: SealedAddress | None = None
 
 
 class Order(Wire):
@@ -86,6 +105,7 @@ class OrderRefusal(StrEnum):
     RESERVATION_REFUSED = "ReservationRefused"
     NO_SUPPLIER = "NoSupplier"
     WRONG_QUOTE = "WrongQuote"
+    ADDRESS_REFUSED = "AddressRefused"
 
 
 class OrderRefused(Wire):
@@ -133,7 +153,7 @@ class ReservationRefused(Wire):
     """Gateway → home: the cap does not allow it."""
 
     total_fen: Fen
-    available_fen: int
+    available_fen: Integer
 
 
 class ReservationReleased(Wire):
@@ -147,7 +167,7 @@ class Voucher(Wire):
 
     patron: PatronToken
     tier: ShortText
-    items: Annotated[int, Field(ge=1)]
+    items: Annotated[int, Field(ge=1, lt=2**53)]
     value_fen: Fen
     valid_until: Timestamp
 
@@ -156,7 +176,7 @@ class Request(Wire):
     """Home → supplying (ISO 18626 Request): one supplier at a time, in the order of the rota.
 
     ``previous`` is the hash of what ended the place before: that supplier's Unfilled, or the home library's own
-    Cancel once ``answer_by`` had passed.
+    Cancel once ``answer_by`` had passed. ``delivery`` is sealed to the pickup library, which hears every Request.
     """
 
     bib: BibRef
@@ -165,10 +185,11 @@ class Request(Wire):
     quote: Quote
     pickup: PickupPoint
     rota: tuple[AgencyId, ...]
-    position: Annotated[int, Field(ge=0)]
+    position: Count
     answer_by: Timestamp
     reservation: MessageHash
     previous: MessageHash | None = None
+    delivery: SealedAddress | None = None
 
 
 class ReasonForMessage(StrEnum):

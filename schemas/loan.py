@@ -24,7 +24,8 @@ from schemas.lending import (
     SupplyingAgencyMessage,
 )
 from schemas.lifecycle import HANDOVERS, RETURN_FROM, TRANSITIONS, Event, LoanStatus, Outcome, event_of
-from schemas.messages import AnyMessage, OpenLoan
+from schemas.messages import AnyMessage
+from schemas.questions import OpenLoan
 
 E, C = Event, Custody
 _OUTCOMES: Mapping[Event, Outcome] = MappingProxyType({

@@ -5,101 +5,25 @@ keys, floats, unknown fields and unknown types, each by its own name.
 """
 
 import json
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError, field_serializer
 
-from schemas import lending
-from schemas.bib import Bib, CirculationStatus
-from schemas.envelope import StreamPosition
+from schemas import lending, questions
+from schemas.bib import Bib
+from schemas.envelope import Channel, StreamPosition
 from schemas.identifiers import (
     AgencyId,
     ConversationId,
     Count,
-    ItemBarcode,
+    Integer,
     MessageHash,
-    PatronToken,
     ShortText,
     Timestamp,
     Wire,
 )
 from schemas.problems import ProblemCode
-
-
-class ItemStatus(Wire):
-    """One copy, as its library's circulation system sees it now."""
-
-    barcode: ItemBarcode
-    status: CirculationStatus
-    due_date: date | None = None
-
-
-class AvailabilityQuestion(Wire):
-    """Gateway → library: which of these copies are on the shelf?"""
-
-    barcodes: Annotated[tuple[ItemBarcode, ...], Field(max_length=50)]
-
-
-class AvailabilityAnswer(Wire):
-    """Library → gateway."""
-
-    items: tuple[ItemStatus, ...]
-
-
-class ChallengeQuestion(Wire):
-    """Gateway → home: a reader wants to sign in."""
-
-    session: ShortText
-
-
-class ChallengeAnswer(Wire):
-    """Home → gateway → page: what the page must seal together with card and PIN; opens once."""
-
-    challenge: ShortText
-    valid_until: Timestamp
-
-
-class SignInQuestion(Wire):
-    """Gateway → home: card and PIN, sealed in the page to the home library (JWE, ECDH-ES P-256, A256GCM)."""
-
-    session: ShortText
-    sealed: Annotated[str, Field(max_length=8192)]
-
-
-class SignInAnswer(Wire):
-    """Home → gateway: whether the ILS knows this reader, under a pseudonym."""
-
-    signed_in: bool
-    patron: PatronToken | None = None
-    items_max: Count = 0
-    items_open: Count = 0
-    reason: ShortText = ""
-
-
-class LoanQuestion(Wire):
-    """Library → gateway: a copy was handed in here; whose loan is it?"""
-
-    barcode: ItemBarcode
-
-
-class OpenLoan(Wire):
-    """What a library must know to sign for a copy that is not its own; ``last`` is the receipt it follows."""
-
-    conv: ConversationId
-    home: AgencyId
-    owner: AgencyId
-    pickup: lending.PickupPoint
-    barcode: ItemBarcode
-    title: ShortText
-    last: MessageHash
-
-
-class LoanAnswer(Wire):
-    """Gateway → library: every open loan of a copy with that barcode; more than one is for staff to decide."""
-
-    loans: tuple[OpenLoan, ...]
 
 
 class StatementLine(Wire):
@@ -110,17 +34,17 @@ class StatementLine(Wire):
     index: Count
     code: ShortText
     conv: ShortText
-    amount_fen: int
+    amount_fen: Integer
 
 
 class StatementProposal(Wire):
     """Gateway → library: what the window holds for it. Positive amounts are owed to the library."""
 
     window: Count
-    after_index: int
+    after_index: Integer
     upto_index: Count
     lines: tuple[StatementLine, ...]
-    net_fen: int
+    net_fen: Integer
     digest: MessageHash
 
 
@@ -182,11 +106,26 @@ class Refusal(Wire):
 
 
 class Resend(Wire):
-    """Receiver → sender: a gap; send the exact bytes again from this number on."""
+    """Receiver → sender: a gap; send the exact bytes of these numbers again, both ends included."""
 
-    channel: ShortText
+    channel: Channel
     epoch: Count
     from_seq: Count
+    upto_seq: Count
+
+
+class StreamReset(Wire):
+    """Sender → receiver: the stream goes on in a new epoch; what followed ``seq`` in the old one is given up.
+
+    Signed after a restore from a backup, or where a message can't be sent again. ``seq`` and ``hash`` are the last
+    message the sender stands by; an epoch that is not above the known one is a replay.
+    """
+
+    channel: Channel
+    epoch: Annotated[int, Field(ge=1, lt=2**31)]
+    seq: Annotated[int, Field(ge=0, lt=2**53)]
+    hash: MessageHash
+    reason: ShortText
 
 
 class Hello(Wire):
@@ -218,6 +157,7 @@ class MessageType(StrEnum):
     CONFIRMATION = "Confirmation"
     REFUSAL = "Refusal"
     RESEND = "Resend"
+    STREAM_RESET = "StreamReset"
     HELLO = "Hello"
     AVAILABILITY_QUESTION = "AvailabilityQuestion"
     AVAILABILITY_ANSWER = "AvailabilityAnswer"
@@ -250,15 +190,16 @@ BODIES: dict[MessageType, type[Wire]] = {
     _M.CONFIRMATION: Confirmation,
     _M.REFUSAL: Refusal,
     _M.RESEND: Resend,
+    _M.STREAM_RESET: StreamReset,
     _M.HELLO: Hello,
-    _M.AVAILABILITY_QUESTION: AvailabilityQuestion,
-    _M.AVAILABILITY_ANSWER: AvailabilityAnswer,
-    _M.CHALLENGE_QUESTION: ChallengeQuestion,
-    _M.CHALLENGE_ANSWER: ChallengeAnswer,
-    _M.SIGN_IN_QUESTION: SignInQuestion,
-    _M.SIGN_IN_ANSWER: SignInAnswer,
-    _M.LOAN_QUESTION: LoanQuestion,
-    _M.LOAN_ANSWER: LoanAnswer,
+    _M.AVAILABILITY_QUESTION: questions.AvailabilityQuestion,
+    _M.AVAILABILITY_ANSWER: questions.AvailabilityAnswer,
+    _M.CHALLENGE_QUESTION: questions.ChallengeQuestion,
+    _M.CHALLENGE_ANSWER: questions.ChallengeAnswer,
+    _M.SIGN_IN_QUESTION: questions.SignInQuestion,
+    _M.SIGN_IN_ANSWER: questions.SignInAnswer,
+    _M.LOAN_QUESTION: questions.LoanQuestion,
+    _M.LOAN_ANSWER: questions.LoanAnswer,
 }
 
 B = TypeVar("B", bound=Wire)

@@ -42,7 +42,11 @@ class ProblemCode(StrEnum):
     DIRECTORY_EXPIRED = "directory_expired"
     DIRECTORY_MIXED = "directory_mixed"
     FRESHNESS_EXPIRED = "freshness_expired"
+    DIRECTORY_FROZEN = "directory_frozen"
     BROKEN_PROOF = "broken_proof"
+    SPLIT_VIEW = "split_view"
+    NOT_CONFIRMED = "not_confirmed"
+    CLOCK_WRONG = "clock_wrong"
     BAD_REQUEST = "bad_request"
     NOT_SIGNED_IN = "not_signed_in"
     NOT_FOUND = "not_found"
@@ -104,7 +108,11 @@ PROBLEMS: dict[ProblemCode, Problem] = {
     _C.DIRECTORY_EXPIRED: Problem("the directory's signatures have run out", True, _P.ADMIN, 410),
     _C.DIRECTORY_MIXED: Problem("a file is not the one the editors signed", False, _P.ADMIN, 409),
     _C.FRESHNESS_EXPIRED: Problem("nobody has lately vouched for the directory", True, _P.ADMIN, 410),
+    _C.DIRECTORY_FROZEN: Problem("others know a newer directory than the gateway vouches for", True, _P.ADMIN, 409),
     _C.BROKEN_PROOF: Problem("the evidence does not lead to the signed root", False, _P.ADMIN, 409),
+    _C.SPLIT_VIEW: Problem("the gateway shows two libraries different logs", False, _P.ADMIN, 409),
+    _C.NOT_CONFIRMED: Problem("its receiver has not confirmed it in time", True, _P.SENDER, 504),
+    _C.CLOCK_WRONG: Problem("this machine's clock is too far off to sign", True, _P.SENDER, 409),
     _C.BAD_REQUEST: Problem("the request cannot be understood", False, _P.SENDER, 400),
     _C.NOT_SIGNED_IN: Problem("sign in first", False, _P.READER, 401),
     _C.NOT_FOUND: Problem("there is no such thing here", False, _P.NOBODY, 404),

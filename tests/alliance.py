@@ -5,9 +5,10 @@ office, ``work`` lets its ILS answer what is asked of it. ``rest`` does all thre
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -25,10 +26,11 @@ from connectors.ils.port import PatronStanding, Result
 from examples.alliance.roster import Library, load_roster, with_varied_dialects
 from federation.gateway import Gateway
 from federation.loans.reaction import Reply
+from federation.ports import Delivery
 from federation.storage.database import Database
 from federation.storage.unit import DDL, SqlUnit
 from schemas.dialogue import rule_of
-from schemas.directory import Agency, Role
+from schemas.directory import Agency, KeyStatus, Role
 from schemas.identifiers import AgencyId, ConversationId, ItemBarcode, MessageHash
 from schemas.lending import (
     AmendmentAction,
@@ -49,6 +51,7 @@ from trust.directory import TrustedDirectory
 from trust.dsse import decode_envelope
 from trust.envelope import Sealed, seal
 from trust.keys import SigningKey
+from trust.own_keys import Signer
 from trust.sealing import SessionKey
 from trust.stream import StreamHead, next_position
 
@@ -69,8 +72,7 @@ QUOTE = Quote(fee_fen=TARIFF.loan_fee_fen, carriage_out_fen=TARIFF.carriage_out_
               carriage_back_fen=TARIFF.carriage_back_fen, guarantee_fen=PRICE_FEN)
 BARCODES = {HOME: ItemBarcode("10000001"), PICKUP: ItemBarcode("20000001"), FIRST: ItemBarcode("30000001"),
             SECOND: ItemBarcode("40000001"), THIRD: ItemBarcode("50000001")}
-MAY_BORROW = PatronStanding(known=True, pin_accepted=False, may_borrow=True, patron_type="adult", charged_items=0,
-                            reason="")
+MAY_BORROW = PatronStanding(known=True, pin_accepted=False, may_borrow=True, patron_type="adult", charged_items=0)
 
 
 class HandClock:
@@ -86,17 +88,22 @@ class HandClock:
         self.now += timedelta(**delta)
 
 
-def directory_of(libraries: Iterable[Library] = LIBRARIES) -> TrustedDirectory:
+def directory_of(libraries: Iterable[Library] = LIBRARIES, *, version: int = 1,
+                 revoked: AgencyId | None = None) -> TrustedDirectory:
     """A directory of these libraries, signed by the sample editors; every key follows from its holder's name."""
     others = (samples.agency(FUND, Role.FUND, keys=()), samples.agency(COURIER, Role.COURIER, keys=()))
-    return samples.Published(directory=samples.sample_directory(*map(_agency, libraries), *others)).accept()
+    members = [_agency(library, KeyStatus.REVOKED if library.agency_id == revoked else KeyStatus.ACTIVE)
+               for library in libraries]
+    return samples.Published(directory=samples.sample_directory(*members, *others), version=version).accept()
 
 
-def _agency(library: Library) -> Agency:
-    return samples.agency(library.agency_id).model_copy(update={
+def _agency(library: Library, status: KeyStatus) -> Agency:
+    keys = tuple(key.model_copy(update={"status": status}) for key in samples.agency(library.agency_id).keys)
+    return samples.agency(library.agency_id, keys=keys).model_copy(update={
         "name_zh": library.name_zh, "name_en": library.name_en, "city_zh": library.city_zh,
         "latitude_microdegrees": round(library.lat * 1e6), "longitude_microdegrees": round(library.lon * 1e6),
-        "net_debit_cap_fen": CAP_FEN, "pickup_points": ("总服务台",)})
+        "net_debit_cap_fen": CAP_FEN, "pickup_points": ("总服务台", "24小时书柜"),
+        "delivering_points": ("总服务台",)})
 
 
 def read(envelope: bytes) -> AnyMessage:
@@ -127,25 +134,27 @@ class Member:
 
     async def send(self, limit: int = 1000) -> list[Any]:
         """Carry what waits in the outbox to the gateway; return the bodies of its answers."""
-        bodies = []
-        for hash_, envelope in await self.journal.run(lambda unit: unit.outbox(limit)):
+        bodies: list[Any] = []
+        while len(bodies) < limit and (first := await self.journal.run(lambda unit: unit.outbox(1))):
+            ((hash_, envelope),) = first
             answer = await self.gateway.receive(envelope, self.me)
             bodies.append(body_of(answer))
             if not await self.office.answered(hash_, answer):
                 break
         return bodies
 
-    async def fetch(self, limit: int = 1000) -> int:
-        """Carry what waits in the mailbox to the office; return how many entries it has taken in."""
-        received = await self.received()
-        taken = 0
-        for entry in await self.gateway.mail(self.me, received, received, limit):
+    async def fetch(self, limit: int = 1000, weather: Callable[[Sequence[Delivery]], Sequence[Delivery]] = list) -> int:
+        """Carry what waits in the mailbox to the office, through the weather; return how many entries it took in."""
+        taken: list[int] = []
+        for entry in weather(await self.gateway.mail(self.me, 0, 0, limit)):
             try:
                 await self.office.deliver(entry.number, entry.envelope, entry.accepted)
-                taken += 1
+                taken.append(entry.number)
             except Refused as refused:
                 self.refused.append(refused)
-        return taken
+        if taken:
+            await self.gateway.received(self.me, max(taken))
+        return len(taken)
 
     async def received(self) -> int:
         return int(await self.journal.run(lambda unit: unit.fact("received", "0")))
@@ -164,9 +173,9 @@ class Member:
         shown = self.log_entry_of(message) if shown is None else shown
         await self.office.deliver(number or await self.received() + 1, message.envelope, shown)
 
-    def log_entry_of(self, message: Sealed, src: AgencyId | None = None) -> bytes:
+    def log_entry_of(self, message: Sealed, src: AgencyId | None = None, index: int = 900) -> bytes:
         """What the hub shows for a message: its signed place in the log."""
-        body = Accepted(message=message.hash, index=900, arrived=NOW)
+        body = Accepted(message=message.hash, index=index, arrived=NOW)
         return sealed(self.office.directory(), MessageType.ACCEPTED, src or GATEWAY, self.me, body,
                       now=self.office.clock()).envelope
 
@@ -219,7 +228,7 @@ def obliging(task: Task, now: datetime) -> Result | PatronStanding:
         return MAY_BORROW
     barcode = task.do.argument.get("barcodes", "").split()
     days = {Verb.CHECK_OUT: 30, Verb.RENEW: 45}.get(task.do.verb)
-    return Result(True, (now + timedelta(days=days)).date() if days else None, barcode[0] if barcode else "")
+    return Result(True, (now + timedelta(days=days)).date() if days else None, barcode="".join(barcode[:1]))
 
 
 @dataclass(frozen=True)
@@ -241,7 +250,7 @@ class Alliance:
         self.directory = directory_of(libraries)
         self.database: Database[SqlUnit] = Database(folder / "gateway.db", SqlUnit, DDL)
         self.woken: list[str] = []
-        self.gateway = Gateway(GATEWAY, samples.GATEWAY_KEY, lambda: self.directory, self.database, self.clock,
+        self.gateway = Gateway(GATEWAY, signer_of(GATEWAY), lambda: self.directory, self.database, self.clock,
                                self.woken.append)
         self.members = {library.agency_id: self._member(library) for library in libraries}
         self.session_key = SessionKey.generate(samples.random_bytes("reader"))
@@ -250,12 +259,48 @@ class Alliance:
     def __getitem__(self, agency: str) -> Member:
         return self.members[AgencyId(agency)]
 
+    def restart(self, agency: AgencyId) -> None:
+        """Let a library's connector end, and begin again from its journal."""
+        self.members[agency].close()
+        self.members[agency] = self._member(self.members[agency].library)
+
+    def back_up(self, agency: AgencyId) -> None:
+        """Copy a library's journal while it is in use."""
+        _copy(self.folder / self.members[agency].library.slug / "journal.db")
+
+    def restore(self, agency: AgencyId) -> None:
+        """Let a library begin again from the copy of its journal."""
+        path = self.folder / self.members[agency].library.slug / "journal.db"
+        self.members[agency].close()
+        path.with_suffix(".backup").replace(path)
+        self.members[agency] = self._member(self.members[agency].library)
+
+    def back_up_gateway(self) -> None:
+        """Copy the gateway's database while it is in use."""
+        _copy(self.folder / "gateway.db")
+
+    def restore_gateway(self) -> None:
+        """Let the gateway begin again from the copy of its database."""
+        self.database.close()
+        path = self.folder / "gateway.db"
+        path.with_suffix(".backup").replace(path)
+        self.database = Database(path, SqlUnit, DDL)
+        self.gateway = replace(self.gateway, store=self.database)
+        for member in self.members.values():
+            member.gateway = self.gateway
+            member.counter = replace(member.counter, link=HandLink(self.gateway))
+
+    def publish(self, *, revoked: AgencyId | None = None) -> None:
+        """Put the next version of the directory in force at every end, with or without a library's keys."""
+        libraries = [member.library for member in self.members.values()]
+        self.directory = directory_of(libraries, version=self.directory.version + 1, revoked=revoked)
+
     def _member(self, library: Library) -> Member:
         folder = self.folder / library.slug
         folder.mkdir(exist_ok=True)
         journal = Journal(folder / "journal.db")
-        office = Office(library.agency_id, key_of(library.agency_id), lambda: self.directory, journal, self.clock,
-                        b"token key of " + library.agency_id.encode())
+        office = Office(library.agency_id, signer_of(library.agency_id), lambda: self.directory, journal, self.clock,
+                        b"token key of " + library.agency_id.encode(), (samples.sealing_key(library.agency_id),))
         return Member(library, self.gateway, office, journal, Counter(office, journal, HandLink(self.gateway)))
 
     async def prepare(self) -> None:
@@ -309,6 +354,12 @@ class Alliance:
         assert loan is not None
         return loan
 
+    async def said(self, conv: str) -> list[AnyMessage]:
+        """Return what the gateway has logged of a loan, in the order of the log."""
+        rows = await self.database.run(lambda unit: unit.messages._db.execute(
+            "SELECT envelope FROM message WHERE conv = ? AND type <> 'Refused' ORDER BY idx", (conv,)).fetchall())
+        return [read(envelope) for (envelope,) in rows]
+
     async def balances(self) -> dict[str, tuple[int, int]]:
         """Return balance and pending debits of every account that is not at zero."""
         accounts = await self.database.run(lambda unit: unit.accounts.stored_accounts())
@@ -348,6 +399,11 @@ def key_of(agency: AgencyId) -> SigningKey:
     return samples.GATEWAY_KEY if agency == GATEWAY else samples.signing_key(agency)
 
 
+def signer_of(agency: AgencyId) -> Signer:
+    """What signs for an agency with that key."""
+    return Signer(agency, [key_of(agency)])
+
+
 def sealed(directory: TrustedDirectory, kind: MessageType, src: AgencyId, dst: AgencyId, body: Any,
            key: SigningKey | None = None, now: datetime = NOW, **header: Any) -> Sealed:
     """Sign a message in the name of ``src``, by its own key unless another is given."""
@@ -360,6 +416,11 @@ def sealed(directory: TrustedDirectory, kind: MessageType, src: AgencyId, dst: A
 def a_hash(name: str) -> MessageHash:
     """A hash that no message has."""
     return MessageHash(samples.random_bytes(name)(32).hex())
+
+
+def _copy(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as used, closing(sqlite3.connect(path.with_suffix(".backup"))) as copy:
+        used.backup(copy)
 
 
 def _jwk(key: SessionKey) -> str:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from connectors.agent.worker import Worker
+from connectors.ils.cards import InstitutionalCards
 from connectors.ils.sip2 import Sip2Ils
 from connectors.sip2.client import Sip2Client
 from connectors.sip2.verbs import Verbs
@@ -73,7 +74,7 @@ async def library_system(alliance: Alliance, member: Member) -> AsyncIterator[Li
         async with Sip2Client(HOST, wire.port, library.sip2, library.credentials, deadline_seconds=2.0,
                               random=lambda: 0.0) as client:
             ils = Sip2Ils(Verbs(client, alliance.clock))
-            member.worker = Worker(member.journal, member.office, ils, ALLIANCE_CARD)
+            member.worker = Worker(member.journal, member.office, ils, InstitutionalCards((ALLIANCE_CARD,)))
             yield LibrarySystem(running, wire, ils, member.worker)
         member.worker = None
 

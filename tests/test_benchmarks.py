@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from tests.benchmarks import soak_sip2
 from tests.benchmarks.__main__ import PARTS, RESULT, SOAK_PARTS, main
 from tests.benchmarks.harness import QUICK, Line, as_document, as_table, percentile, race
+from tests.benchmarks.sip2 import _servers
 
 FIELDS = ["name", "unit", "ours", "reference", "reference_name", "ratio", "goal", "holds"]
 
@@ -90,6 +93,44 @@ def test_small_parts_run_and_write_their_lines(capsys: pytest.CaptureFixture[str
     assert shown == json.loads(RESULT.read_text("utf-8"))
     assert [line["name"] for line in shown][:2] == ["seal", "open"]
     assert all(line["ours"] > 0 and line["ratio"] > 0 for line in shown)
+
+
+def test_the_kiosks_requests_go_through_a_connector_and_none_of_the_idle_ones_is_dropped():
+    assert main(["kiosk"], QUICK) == 0
+    lines = json.loads(RESULT.read_text("utf-8"))
+    assert [line["unit"] for line in lines] == ["ms"] * 4 + ["MB"]
+    assert all(line["ours"] > line["reference"] for line in lines if line["goal"] is None)
+
+
+async def test_three_servers_answer_as_many_kiosks_as_there_are():
+    found = {(line.name, line.unit): line for line in await _servers(QUICK)}
+    assert len(found) == 12
+    assert all(line.ours > 0 and line.reference > 0 for line in found.values())
+
+
+def test_a_soak_goes_on_where_it_was_stopped(monkeypatch: pytest.MonkeyPatch):
+    first = list(soak_sip2.run(QUICK))
+    assert [(line.ours, line.holds) for line in first if line.unit == "inputs"] == [(500, True)]
+
+    def again(_random: object) -> None:
+        raise AssertionError("this input was heard before")
+
+    monkeypatch.setattr(soak_sip2, "any_input", again)
+    assert list(soak_sip2.run(QUICK)) == first
+
+
+def test_a_soak_tells_which_input_it_was(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def fail(_profile: object, _message: object) -> None:
+        raise KeyError("BX")
+
+    monkeypatch.setattr(soak_sip2, "CHECKS", (fail,))
+    passed, _ = soak_sip2.run(QUICK)
+    assert passed.holds is False
+    assert "block 0, input 1: KeyError: 'BX'" in capsys.readouterr().err
+
+
+def test_an_input_can_be_made_again():
+    assert [soak_sip2.any_input(Random(7)) for _ in range(2)] == [soak_sip2.any_input(Random(7))] * 2
 
 
 def test_the_gateway_accepts_every_message_of_the_streams():

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, Request
 
+from examples.alliance.people import Refused
 from examples.alliance.readers import readers_of
 from examples.alliance.town import Town
 from tests.federation.web.browser import chromium
@@ -43,6 +44,46 @@ async def test_a_reader_borrows_a_book_and_the_gateway_never_sees_the_pin(tmp_pa
         assert [(loan["home"], loan["status"], loan["confirmed"]) for loan in loans] == \
             [(home.agency_id, "WillSupply", True)]
     assert [path.name for path in (tmp_path / "gateway").iterdir() if holds(path, reader.pin)] == []
+
+
+async def test_a_reader_has_a_book_brought_home_and_only_the_delivering_library_reads_where(tmp_path: Path) -> None:
+    address = "王小波 13800000000\n上海市杨浦区平凉路1490弄3号402室"
+    async with Town(tmp_path, libraries=3, seed=3) as town, chromium() as browser:
+        await town.harvest()
+        home = await library_without(town, TITLE)
+        reader = readers_of(home, town.seed)[0]
+        context = await browser.new_context(locale="zh-CN", viewport={"width": 360, "height": 740},
+                                            base_url=town.portal.base)
+        page = await context.new_page()
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(body_of(request)))
+
+        await search(page)
+        await page.click("#request")
+        await sign_in(page, home.agency_id, reader.card, reader.pin)
+        away = next(library for library in town.libraries if library != home)
+        option = page.locator(f"#pickup option[data-agency='{away.agency_id}']").first
+        await page.select_option("#pickup", label=await option.text_content())
+        await page.check("#to-door")
+        await page.fill("#address", address)
+        await page.click("#request")
+        await page.wait_for_selector("#proposal:visible")
+        assert await page.text_content("#proposal-address") == address
+        await page.click("#confirm")
+        await page.wait_for_url("**/loans*")
+        assert [text for text in sent if "13800000000" in text or "平凉路" in text] == []
+        await context.close()
+
+        await town.quiet()
+        (loan,) = await town.operator.ask("GET", "/loans")
+        owner = next(library for library in town.libraries if library.agency_id == loan["supplier"])
+        for library in (owner, away):
+            await town.desks[library.slug].ask("POST", "/scan", {"barcode": loan["barcode"], "loan": loan["conv"]})
+            await town.quiet()
+        told = await town.desks[away.slug].ask("GET", f"/loans/{loan['conv']}/address")
+        assert told == {"conv": loan["conv"], "address": address}
+        with pytest.raises(Refused):
+            await town.desks[home.slug].ask("GET", f"/loans/{loan['conv']}/address")
 
 
 async def search(page: Page) -> None:

@@ -6,7 +6,7 @@ and the directory. Verification asks whether each key was good when the message 
 ::
 
     bundle.json             the loan and its leaves: index, message, arrived, kind, proof
-    checkpoint.txt          the log's size and root, signed by the gateway
+    checkpoint.txt          the log's size and root, signed by the gateway and its witnesses
     envelopes/<hash>.json   the signed messages; missing where retention has erased one
     directory/              roots/<version>.json, targets.json, directory.json, tariff.json, policies.json
 """
@@ -22,6 +22,7 @@ from pydantic import Base64Bytes, Field
 from schemas.identifiers import ConversationId, MessageHash, ShortText, Timestamp, Wire
 from trust.archive import pack, unpack
 from trust.checkpoint import Checkpoint, open_checkpoint
+from trust.cosignature import cosigners
 from trust.directory import FILES, TrustedDirectory, accept
 from trust.document import Unreadable, read_document
 from trust.envelope import open_archived
@@ -74,11 +75,12 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A bundle that holds."""
+    """A bundle that holds. ``witnesses`` are the members that have cosigned its checkpoint."""
 
     loan: ConversationId
     statements: tuple[Statement, ...]
     leaves: int
+    witnesses: tuple[str, ...]
 
 
 def write_bundle(
@@ -109,15 +111,16 @@ def verify_bundle(raw: bytes, trusted_root: bytes) -> Report:
     with _link("directory"):
         directory = _accept_directory(files, trusted_root, max(leaf.arrived for leaf in manifest.leaves))
     with _link("checkpoint"):
-        gateway = directory.directory.gateway.agency
-        checkpoint = open_checkpoint(_need(files, _CHECKPOINT), gateway, directory.signing_keys(gateway))
+        gateway, note = directory.directory.gateway.agency, _need(files, _CHECKPOINT)
+        checkpoint = open_checkpoint(note, gateway, directory.signing_keys(gateway))
+        witnesses = tuple(sorted(cosigners(note, checkpoint, directory)))
     statements = []
     for leaf in manifest.leaves:
         with _link(f"leaf {leaf.index}"):
             _verify_leaf(leaf, checkpoint)
         with _link(f"message {leaf.message}"):
             statements.append(_read_statement(leaf, files, directory, manifest.loan))
-    return Report(manifest.loan, tuple(statements), len(manifest.leaves))
+    return Report(manifest.loan, tuple(statements), len(manifest.leaves), witnesses)
 
 
 @contextmanager

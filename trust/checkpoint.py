@@ -1,7 +1,8 @@
 """Checkpoints: the log's size and root under its key, as C2SP signed notes.
 
 A checkpoint is three lines (origin, size, root in base64), an empty line, and signature lines. Others may add their
-own lines as witnesses; those that are not asked for are passed over. Source: C2SP tlog-checkpoint and signed-note.
+own lines as witnesses (``trust.cosignature``); those that are not asked for are passed over. Source: C2SP
+tlog-checkpoint and signed-note.
 """
 
 import hashlib
@@ -54,6 +55,11 @@ def open_checkpoint(note: bytes, origin: str, keys: Collection[VerifyingKey]) ->
     if not any(_is_signed(line, signed, origin, key) for line in signatures.splitlines() for key in keys):
         raise BadCheckpoint(f"the log {origin} has not signed this checkpoint")
     return checkpoint
+
+
+def note_lines(note: bytes) -> list[str]:
+    """Return the signature lines of a note that was opened."""
+    return note.decode().rpartition("\n\n")[2].splitlines()
 
 
 def _key_hash(name: str, key: VerifyingKey) -> bytes:

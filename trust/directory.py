@@ -12,10 +12,10 @@ from datetime import datetime
 
 from tuf.api.metadata import Targets
 
-from schemas.directory import Agency, Directory, KeyStatus, Policies, PublicKeyRecord, Tariff
+from schemas.directory import Agency, Directory, KeyPurpose, KeyStatus, Policies, PublicKeyRecord, Tariff
 from schemas.identifiers import AgencyId, MessageHash
 from trust.document import Unreadable, W, read_document
-from trust.errors import DirectoryExpired, MalformedDirectory, MixedFiles, RolledBack, UnknownKey
+from trust.errors import DirectoryExpired, KeyForgotten, MalformedDirectory, MixedFiles, RolledBack, UnknownKey
 from trust.keyring import Keyring, SealingEntry, build_keyring
 from trust.keys import VerifyingKey
 from trust.root import DOCUMENT_BYTES_MAX, TrustedRoot, hash_document, read_metadata
@@ -61,11 +61,11 @@ class TrustedDirectory:
 
     def sealing_key(self, agency: AgencyId, now: datetime) -> SealingEntry:
         """Return the key to seal to an agency with, the newest in use; raise ``UnknownKey`` where there is none."""
-        usable = [entry for entry in self.keyring.sealing.get(agency, ())
-                  if entry[0].status is KeyStatus.ACTIVE and entry[0].use_from <= now <= entry[0].sign_until]
-        if not usable:
+        holder = self.directory.by_id.get(agency)
+        record = holder.key_in_use(KeyPurpose.SEAL, now) if holder else None
+        if record is None:
             raise UnknownKey(f"{agency} has no sealing key in use on {now:%FT%TZ}; it must enrol one")
-        return max(usable, key=lambda entry: entry[0].use_from)
+        return next(entry for entry in self.keyring.sealing[agency] if entry[0] is record)
 
 
 def accept(
@@ -94,8 +94,10 @@ def accept(
     if signed.expires <= now:
         raise DirectoryExpired(f"the editors' signatures on version {signed.version} ran out {signed.expires:%FT%TZ}, "
                                f"the clock here says {now:%FT%TZ}; the editors must sign a new version")
-    own_files = {name: _require_listed(signed, name, files) for name in FILES}
+    own_files = {name: require_listed(signed, name, files) for name in FILES}
     directory = _read(Directory, DIRECTORY_FILE, own_files)
+    if known:
+        _require_kept(known.directory, directory)
     return TrustedDirectory(
         *reference,
         expires=signed.expires,
@@ -116,7 +118,15 @@ def _require_not_older(reference: tuple[int, MessageHash], known: TrustedDirecto
         raise MixedFiles(f"two different directories carry version {known.version}; the editors must explain")
 
 
-def _require_listed(signed: Targets, name: str, files: Mapping[str, bytes]) -> bytes:
+def _require_kept(known: Directory, directory: Directory) -> None:
+    for key_id, (holder, _) in known.keys.items():
+        if key_id not in directory.keys or directory.keys[key_id][0].agency != holder.agency:
+            raise KeyForgotten(f"key {key_id[:12]} of {holder.agency} is no longer listed as its own; keys are revoked "
+                               "or retired, never removed: the editors must sign a version that keeps it")
+
+
+def require_listed(signed: Targets, name: str, files: Mapping[str, bytes]) -> bytes:
+    """Return a file if the targets name exactly its bytes; raise ``MixedFiles`` otherwise."""
     entry, data = signed.targets.get(name), files.get(name)
     if entry is None or data is None:
         raise MixedFiles(f"{name} is missing {'from targets' if entry is None else 'beside targets'}")

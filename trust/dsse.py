@@ -8,7 +8,7 @@ envelope's own text is malleable and therefore never hashed. Not here: which key
 import hashlib
 import json
 from binascii import a2b_base64, b2a_base64
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from schemas.envelope import ENVELOPE_BYTES_MAX, PAYLOAD_TYPE
 from schemas.identifiers import MessageHash
@@ -97,8 +97,12 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return document
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedEnvelope(f"{name} is no JSON (RFC 8259 section 6)")
+
+
 # Made once: json.loads would make a new decoder for every envelope.
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
 
 
 def _only_signature(signatures: object) -> tuple[str, object]:

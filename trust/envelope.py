@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from schemas.dialogue import rule_of
 from schemas.directory import Agency, KeyStatus, PublicKeyRecord
 from schemas.identifiers import AgencyId, KeyId, MessageHash
 from schemas.messages import AnyMessage, MalformedMessage, decode_message, encode_message
+from schemas.problems import ProblemCode
 from trust.directory import TrustedDirectory
 from trust.dsse import Unverified, decode_envelope, encode_envelope, hash_signed, pae
 from trust.errors import (
@@ -121,6 +123,7 @@ def _verify(raw: bytes, unverified: Unverified, agency: Agency, key: VerifyingKe
         raise MalformedPayload(str(error), code=error.code) from None
     if message.src != agency.agency:
         raise SignerIsNotSrc(f"signed by {agency.agency} in the name of {message.src}")
+    _require_numbered(message)
     return Verified(message, hash_signed(unverified.signed), raw, unverified.payload, agency.agency, key.key_id)
 
 
@@ -140,6 +143,14 @@ def _require_signed_in_time(record: PublicKeyRecord, created: datetime) -> None:
     if not record.use_from <= created <= record.sign_until:
         raise KeyNotValidNow(f"key {record.key_id[:12]} signs from {record.use_from:%FT%TZ} until "
                              f"{record.sign_until:%FT%TZ}, the message was created {created:%FT%TZ}")
+
+
+def _require_numbered(message: AnyMessage) -> None:
+    """A durable message stands in the stream of its type, any other in none: a number would let it never expire."""
+    channel, numbered_on = rule_of(message.type).channel, message.stream.channel if message.stream else ""
+    if numbered_on != channel:
+        raise MalformedPayload(f"{message.type} is numbered on {channel or 'no channel'}, this one on "
+                               f"{numbered_on or 'none'}", code=ProblemCode.STREAM_BROKEN)
 
 
 def _require_addressed(message: AnyMessage, me: AgencyId | None) -> None:

@@ -8,15 +8,16 @@
     │   ├── UnknownKey  KeyNotValidNow  KeyRevoked  BadSignature
     │   └── SignerIsNotSrc  WrongDestination  Expired  FromTheFuture  NewerDirectory  OtherDirectory
     ├── KeyRefused
-    │   └── WeakKey  MalformedKey  KeyFileRefused
+    │   └── WeakKey  MalformedKey  NoKeyInUse  KeyFileRefused (PassphraseRefused)
     ├── DirectoryRefused
     │   ├── NotEnoughSignatures  BrokenRootChain  RolledBack  DirectoryExpired  MixedFiles  MalformedDirectory
-    │   └── FreshnessExpired
+    │   └── FreshnessExpired  KeyForgotten
     ├── StreamRefused
     │   └── Replayed  OutOfSequence  StreamBroken  EpochNotReset
     ├── EvidenceRefused
-    │   └── BrokenProof  BadCheckpoint  BadBundle  BrokenLink
+    │   └── BrokenProof  SplitView  BadCheckpoint  BadBundle  BrokenLink
     ├── SealRefused               the reader's secrets
+    ├── CeremonyRefused           what the admins' tool refuses: trust/ceremony/errors.py
     └── WrongUse                  a command that cannot be meant
 
 Each carries a whole sentence: what is wrong, where, and what to do. None quotes a secret or a message's contents.
@@ -167,6 +168,16 @@ class KeyFileRefused(KeyRefused):
     """A key file that cannot be read or written: passphrase, format, permissions."""
 
 
+class NoKeyInUse(KeyRefused):
+    """A member holds no key that may sign now: nothing is signed until it does."""
+
+    default = ProblemCode.KEY_NOT_VALID_NOW
+
+
+class PassphraseRefused(KeyFileRefused):
+    """Not the passphrase of this key file."""
+
+
 class DirectoryRefused(TrustError):
     """A directory that is not taken over; the one known before stays."""
 
@@ -211,6 +222,10 @@ class FreshnessExpired(DirectoryRefused):
     default = ProblemCode.FRESHNESS_EXPIRED
 
 
+class KeyForgotten(DirectoryRefused):
+    """A key that was listed before is missing or has another holder: what it signed could no longer be verified."""
+
+
 class StreamRefused(TrustError):
     """A message that does not continue its stream."""
 
@@ -249,6 +264,12 @@ class EvidenceRefused(TrustError):
 
 class BrokenProof(EvidenceRefused):
     """A path that does not lead to the signed root."""
+
+
+class SplitView(EvidenceRefused):
+    """The log shows two histories: what was seen before, or by somebody else, is not in this one."""
+
+    default = ProblemCode.SPLIT_VIEW
 
 
 class BadCheckpoint(EvidenceRefused):

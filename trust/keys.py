@@ -25,12 +25,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from schemas.directory import KeyScheme
 from schemas.identifiers import KeyId
-from trust.errors import BadSignature, KeyFileRefused, MalformedKey, WeakKey
+from trust.errors import BadSignature, KeyFileRefused, MalformedKey, PassphraseRefused, WeakKey
 
 RandomBytes = Callable[[int], bytes]
 """``os.urandom`` in production; a seeded source in the demo and in tests."""
 
 _KEY_FILE_BYTES_MAX = 16_384
+_ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _P = 2**255 - 19
 
@@ -238,7 +239,10 @@ def _load_private(path: Path, passphrase: bytes) -> object:
             pem = file.read(_KEY_FILE_BYTES_MAX)
     except OSError as error:
         raise KeyFileRefused(f"{path}: cannot be read: {error.strerror}") from None
+    if not pem.startswith(_ENCRYPTED):
+        raise KeyFileRefused(f"{path}: not an encrypted PKCS#8 key file; give the file that delta-trust wrote")
     try:
         return serialization.load_pem_private_key(pem, passphrase)
     except (ValueError, TypeError):
-        raise KeyFileRefused(f"{path}: not an encrypted PKCS#8 file, or not its passphrase") from None
+        raise PassphraseRefused(f"{path}: not its passphrase, or the file is damaged; nobody can recover a lost "
+                                "passphrase: make a new key and let the others rotate this one out") from None

@@ -5,6 +5,7 @@ is bytes to bytes. Not here: files, passphrases, and whether the result will be 
 """
 
 from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from schemas.directory import KeyPurpose, KeyScheme, PublicKeyRecord
 from schemas.identifiers import Wire
 from trust.errors import MalformedDirectory
 from trust.keys import SealingKey, SigningKey, VerifyingKey
-from trust.root import S, read_metadata
+from trust.root import S, read_metadata, verifying_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,9 @@ class Quorum:
             raise MalformedDirectory(f"{self.threshold} of {len(set(self.keys))} different keys cannot be asked for")
 
 
-def build_root(*, version: int, expires: datetime, admins: Quorum, editors: Quorum, gateway: VerifyingKey) -> bytes:
-    """Return an unsigned root. The gateway's key states freshness: TUF's timestamp and snapshot roles."""
-    online = Quorum((gateway,), 1)
-    quorums = {"root": admins, "targets": editors, "timestamp": online, "snapshot": online}
+def build_root(*, version: int, expires: datetime, admins: Quorum, editors: Quorum, gateway: Quorum) -> bytes:
+    """Return an unsigned root. The gateway's keys state freshness: TUF's timestamp and snapshot roles."""
+    quorums = {"root": admins, "targets": editors, "timestamp": gateway, "snapshot": gateway}
     root = Root(
         version=version,
         expires=expires,
@@ -43,6 +43,12 @@ def build_root(*, version: int, expires: datetime, admins: Quorum, editors: Quor
         roles={role: Role([key.key_id for key in quorum.keys], quorum.threshold) for role, quorum in quorums.items()},
     )
     return _encode(Metadata(root))
+
+
+def quorum_of(root: Root, role: str) -> Quorum:
+    """Return who signs for a role of a root; raise ``MalformedDirectory`` where a key is not one of ours."""
+    entry = root.roles[role]
+    return Quorum(tuple(verifying_key(root, key_id) for key_id in entry.keyids), entry.threshold)
 
 
 def build_targets(*, version: int, expires: datetime, files: Mapping[str, bytes]) -> bytes:
@@ -78,6 +84,11 @@ def record_of(
         sign_until=sign_until,
         verify_until=verify_until,
     )
+
+
+def key_of(record: PublicKeyRecord) -> VerifyingKey:
+    """Return the key of a signing record."""
+    return VerifyingKey.from_raw(a2b_base64(record.public))
 
 
 def _tuf_key(key: VerifyingKey) -> SSlibKey:

@@ -94,7 +94,7 @@ class TrustedRoot:
         """Return the keys that may state freshness: those in both the timestamp and the snapshot role."""
         roles = self.metadata.signed.roles
         key_ids = set(roles["timestamp"].keyids) & set(roles["snapshot"].keyids)
-        return {key_id: _verifying(self.metadata.signed, key_id) for key_id in key_ids}
+        return {key_id: verifying_key(self.metadata.signed, key_id) for key_id in key_ids}
 
 
 def read_metadata(kind: type[S], raw: bytes) -> Metadata[S]:
@@ -119,12 +119,16 @@ def hash_document(metadata: Metadata[S]) -> MessageHash:
 def _read_root(raw: bytes) -> Metadata[Root]:
     metadata = read_metadata(Root, raw)
     for key_id in metadata.signed.keys:
-        _verifying(metadata.signed, key_id)
+        verifying_key(metadata.signed, key_id)
     return metadata
 
 
-def _verifying(root: Root, key_id: str) -> VerifyingKey:
-    """One key under two ids could fill a threshold alone, so an id must derive from its key."""
+def verifying_key(root: Root, key_id: str) -> VerifyingKey:
+    """Return one of a root's keys. One key under two ids could fill a threshold alone, so the id must derive from it.
+
+    Raises:
+        MalformedDirectory: missing, not Ed25519, or under another id.
+    """
     try:
         key = root.keys[key_id]
         verifying = VerifyingKey.from_raw(bytes.fromhex(key.keyval["public"]))

@@ -1,23 +1,30 @@
 """The reader's secrets: sealed to one library, and orders signed by the reader's own session.
 
-A page seals card and PIN to the home library (JWE, ECDH-ES on P-256 with A256GCM: what WebCrypto has), so the gateway
-that carries the text cannot read it; it signs orders with a session key (JWS, ES256), so the gateway cannot order for
-a reader. One algorithm each, never the header's choice. Not here: that a challenge opens once (the home connector).
+A page seals card and PIN, or an address, to the home library (JWE, ECDH-ES on P-256 with A256GCM: what WebCrypto has),
+so the gateway that carries the text cannot read it; it signs orders with a session key (JWS, ES256), so the gateway
+cannot order for a reader. One algorithm each, never the header's choice. Not here: that a challenge opens once (the
+home connector). Whoever holds a sealing key opens all that was ever sealed to it: libraries replace it in time.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from hmac import compare_digest
-from typing import Self
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from joserfc import jwe, jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
+from pydantic import ConfigDict, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
+from schemas.identifiers import ConversationId, Wire
 from trust.errors import SealRefused
 from trust.keys import RandomBytes, SealingKey, generate_p256
 
 SEALED_CHARACTERS_MAX = 8192
+SECRET_CHARACTERS_MAX = 500
 _JWE_HEADER = {"alg": "ECDH-ES", "enc": "A256GCM"}
 _JWS_HEADER = {"alg": "ES256"}
 # What a hostile text can make the library raise besides its own errors: bad points, wrong types in the header.
@@ -28,7 +35,10 @@ Jwk = Mapping[str, str]
 
 
 class Secret:
-    """A PIN, a card number, an address: shown as dots wherever it is printed; ``reveal`` says so in the code."""
+    """A PIN, a card number, an address: shown as dots wherever it is printed; ``reveal`` says so in the code.
+
+    It may be a field of a model: read as a text, and dots again in what that model is dumped to.
+    """
 
     __slots__ = ("_value",)
 
@@ -47,6 +57,22 @@ class Secret:
 
     def __repr__(self) -> str:
         return "•••"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> CoreSchema:
+        """Validate the text, then hide it."""
+        return core_schema.no_info_after_validator_function(
+            cls, core_schema.str_schema(max_length=SECRET_CHARACTERS_MAX),
+            serialization=core_schema.to_string_ser_schema())
+
+
+class _SealedAddress(Wire):
+    """Where a copy is to be brought, and the one loan it holds for."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    conv: ConversationId
+    address: Secret
 
 
 class SessionKey:
@@ -106,6 +132,36 @@ def open_sealed(key: SealingKey, sealed: str) -> bytes:
         raise SealRefused(f"the text does not open with key {key.key_id[:12]}; the page must fetch the library's "
                           "present key and seal again")
     return plaintext
+
+
+def open_with(keys: Iterable[SealingKey], sealed: str) -> bytes:
+    """Open a text that was sealed to one of these keys, present or former; raise ``SealRefused`` otherwise."""
+    for key in keys:
+        with suppress(SealRefused):
+            return open_sealed(key, sealed)
+    raise SealRefused("the text opens with no sealing key of this library; whoever sealed it must fetch its present "
+                      "key and seal again")
+
+
+def seal_address(public: Jwk, conv: str, address: Secret) -> str:
+    """Seal where a copy is to be brought, for one loan."""
+    document = {"conv": conv, "address": address.reveal()}
+    return seal_to(public, json.dumps(document, ensure_ascii=False).encode())
+
+
+def open_address(keys: Iterable[SealingKey], sealed: str, conv: str) -> Secret:
+    """Return the address that was sealed to one of these keys for this very loan.
+
+    Raises:
+        SealRefused: it does not open, is no address, or was sealed for another loan.
+    """
+    try:
+        opened = _SealedAddress.model_validate_json(open_with(keys, sealed), strict=True)
+    except ValidationError:
+        raise SealRefused("what was sealed is not an address") from None
+    if opened.conv != conv:
+        raise SealRefused(f"the address was not sealed for loan {conv}; the reader must order again")
+    return opened.address
 
 
 def verify_session_jws(signed: str, public: Jwk) -> bytes:

@@ -8,7 +8,7 @@ verdict        the message
 =============  ============================================================================
 FRESH          continues the stream: take it
 DUPLICATE      was taken before: confirm it again, do nothing
-GAP            comes after missing ones: ask for them from ``from_seq``, park this one
+GAP            comes after missing ones: ask for them (``missing``), park this one
 BROKEN         claims a place that another message holds, or follows another message
 OLD_EPOCH      belongs to an epoch that a reset has closed
 NEW_EPOCH      belongs to an epoch that no reset has opened
@@ -16,6 +16,7 @@ NEW_EPOCH      belongs to an epoch that no reset has opened
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum, auto
 
 from schemas.envelope import GENESIS, StreamPosition
@@ -32,6 +33,13 @@ class Verdict(Enum):
     BROKEN = auto()
     OLD_EPOCH = auto()
     NEW_EPOCH = auto()
+
+
+EARLY = frozenset({Verdict.GAP, Verdict.NEW_EPOCH})
+"""What may become the next message once something before it has come."""
+
+RESEND_NUMBERS_MAX = 256
+"""So many numbers one Resend asks for at most; the rest of a longer gap is asked for when these have come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,28 @@ def advance(head: StreamHead, message_hash: MessageHash) -> StreamHead:
     return replace(head, seq=head.seq + 1, hash=message_hash)
 
 
-def begin_epoch(head: StreamHead) -> StreamHead:
-    """Return the head after a signed reset: numbering begins again, in the next epoch."""
-    return StreamHead(epoch=head.epoch + 1)
+def begin_epoch(head: StreamHead, now: datetime) -> StreamHead:
+    """Return the head after a signed reset: numbering begins again, in a later epoch.
+
+    An epoch is named by its minute: later than any that the sender had begun before it was restored from a copy.
+    """
+    return StreamHead(epoch=max(head.epoch + 1, int(now.timestamp()) // 60))
+
+
+def restart(head: StreamHead, epoch: int) -> StreamHead:
+    """Return the head after a reset that the stream's sender has signed.
+
+    Raises:
+        Replayed: the stream has reached that epoch already.
+    """
+    if epoch <= head.epoch:
+        raise Replayed(f"a reset to epoch {epoch}; the stream is in epoch {head.epoch} already")
+    return StreamHead(epoch=epoch)
+
+
+def missing(head: StreamHead, known_seq: int) -> tuple[int, int]:
+    """Return the first and the last number to ask for, where ``known_seq`` is the next one that has come."""
+    return head.from_seq, min(known_seq - 1, head.seq + RESEND_NUMBERS_MAX)
 
 
 def judge(head: StreamHead, position: StreamPosition, message_hash: MessageHash) -> Verdict:

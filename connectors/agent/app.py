@@ -1,12 +1,14 @@
 """The connector's composition root: the one place that names concrete classes. ``run_connector`` runs until cancelled.
 
-Three loops run side by side: the link to the gateway, the worker at the ILS, and the watch that lets deadlines pass.
+Five loops run side by side: the link to the gateway, the worker at the ILS, the keeper of the directory, the witness of
+the evidence log, and the watch that lets deadlines pass.
 """
 
 import asyncio
 import logging
 import os
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,25 +16,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from connectors.agent import home
-from connectors.agent.account import answer_statement
 from connectors.agent.config import Settings, SettingsRefused, Sip2Settings
 from connectors.agent.counter import Counter
 from connectors.agent.harvest import HarvestReport, MarcFile, Source, Target, harvest
 from connectors.agent.journal import Journal, Probe
+from connectors.agent.keeper import DirectoryKeeper
 from connectors.agent.link import GatewayLink
 from connectors.agent.office import Office
 from connectors.agent.reception import Reception
-from connectors.agent.tables import Unit
+from connectors.agent.views import Views
+from connectors.agent.watch import watch_once
+from connectors.agent.witness import Witness
 from connectors.agent.worker import Worker
-from connectors.ils.sip2 import Sip2Ils
 from connectors.sip2.client import Sip2Client
 from connectors.sip2.dialect import LearnedDialect
 from connectors.sip2.profile import Checksum
-from connectors.sip2.verbs import Verbs
 from connectors.z3950 import oid
-from trust.folder import load_folder
+from trust.holding import HeldDirectory
 from trust.keys import SealingKey, SigningKey
+from trust.own_keys import OwnKeys, Signer
 
 log = logging.getLogger(__name__)
 
@@ -90,23 +92,27 @@ async def run_connector(settings: Settings, *, clock: Callable[[], datetime] = s
         TrustError: a key or the directory is not accepted.
         JournalFailed: the journal cannot be opened.
     """
-    directory = load_folder(settings.directory, clock())
+    held = HeldDirectory(settings.directory, clock())
     passphrase = _passphrase(settings.passphrase_file)
-    key = SigningKey.load(settings.signing_key, passphrase)
-    sealing = SealingKey.load(settings.sealing_key, passphrase)
+    signing = OwnKeys(settings.signing_key, "sign*.pem", lambda path: SigningKey.load(path, passphrase))
+    sealing = OwnKeys(settings.sealing_key, "seal*.pem", lambda path: SealingKey.load(path, passphrase))
     journal = Journal(settings.journal, probe)
     try:
-        async with _sip2_client(settings.sip2, await _recall(journal)) as client:
-            ils = Sip2Ils(Verbs(client, clock))
-            office = Office(settings.agency, key, lambda: directory, journal, clock, await _token_key(journal))
-            reception = Reception(office, journal, ils, (sealing,), lambda: secrets.token_urlsafe(24))
+        async with _sip2_client(settings.sip2, journal) as client:
+            ils = settings.sip2.ils(client, clock)
+            keeper = DirectoryKeeper(settings.gateway_url, held, journal, clock)
+            office = Office(settings.agency, Signer(settings.agency, signing), held, journal, clock,
+                            await _token_key(journal), sealing, refresh=keeper.refresh, stale=keeper.is_stale)
+            reception = Reception(office, journal, ils, lambda: secrets.token_urlsafe(24))
             jitter = (random or Random(os.urandom(8))).random  # noqa: S311  spreads reconnects, guards nothing
             link = GatewayLink(settings.gateway_url, office, journal, reception.answer, jitter)
+            witness = Witness(settings.gateway_url, office, journal)
+            office.seen.last = await journal.run(lambda unit: Views(unit.connection).last())
             connector = Connector(settings, office, journal, link, Counter(office, journal, link),
-                                  Worker(journal, office, ils, settings.sip2.institutional_card), client)
+                                  Worker(journal, office, ils, settings.sip2.cards()), client)
             async with asyncio.TaskGroup() as loops:
                 running = [loops.create_task(loop) for loop in
-                           (link.run(), connector.worker.run(), _watch(connector))]
+                           (keeper.run(), link.run(), connector.worker.run(), witness.run(), _watch(connector))]
                 try:
                     yield connector
                 finally:
@@ -123,28 +129,23 @@ async def _watch(connector: Connector) -> None:
         await asyncio.sleep(WATCH_SECONDS)
         try:
             await watch_once(office, journal)
-            await _remember(journal, connector.client)
         except Exception:  # what goes wrong for one deadline must not stop the clock for all others
             log.exception("the watch failed and goes on")
 
 
-async def watch_once(office: Office, journal: Journal) -> None:
-    """Move on from suppliers that are silent, alarm about messages nobody confirmed, answer a statement."""
-    now = office.clock().isoformat()
-    for conv in await journal.run(lambda unit: unit.slots_unanswered(now)):
-        await office.decide(conv, home.time_passed)
-    await journal.run(lambda unit: _alarm_unconfirmed(unit, now))
-    await answer_statement(office, journal)
+@asynccontextmanager
+async def _sip2_client(sip2: Sip2Settings, journal: Journal) -> AsyncIterator[Sip2Client]:
+    """Open the way to the ILS with what an earlier run has learned of its dialect; keep what this one learns."""
+    notes: set[asyncio.Task[None]] = set()
 
+    def note(learned: LearnedDialect) -> None:
+        notes.add(asyncio.create_task(_remember(journal, learned)))
 
-def _alarm_unconfirmed(unit: Unit, now: str) -> None:
-    for hash_, kind in unit.unconfirmed(now):
-        unit.alarm(now, "not_confirmed", f"{kind} {hash_[:12]} is not confirmed by its receiver")
-
-
-def _sip2_client(sip2: Sip2Settings, learned: LearnedDialect | None) -> Sip2Client:
-    return Sip2Client(sip2.host, sip2.port, sip2.profile(), sip2.credentials(), max_lines=sip2.max_lines,
-                      deadline_seconds=sip2.deadline_seconds, learned=learned)
+    try:
+        async with sip2.client(learned=await _recall(journal), on_learned=note) as client:
+            yield client
+    finally:
+        await asyncio.gather(*notes)
 
 
 async def _recall(journal: Journal) -> LearnedDialect | None:
@@ -153,10 +154,11 @@ async def _recall(journal: Journal) -> LearnedDialect | None:
     return LearnedDialect(Checksum(checksum)) if checksum else None
 
 
-async def _remember(journal: Journal, client: Sip2Client) -> None:
-    learned = client.status().learned
-    if learned is not None and learned != await _recall(journal):
+async def _remember(journal: Journal, learned: LearnedDialect) -> None:
+    try:
         await journal.run(lambda unit: unit.set_fact(LEARNED, learned.checksum.value))
+    except sqlite3.Error as error:  # a full disk: the next run learns it again
+        log.warning("what was learned of the ILS's dialect is not kept: %s", error)
 
 
 async def _token_key(journal: Journal) -> bytes:

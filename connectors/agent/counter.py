@@ -12,14 +12,15 @@ from connectors.agent.entry import Refused
 from connectors.agent.home import Desk
 from connectors.agent.journal import Journal
 from connectors.agent.link import GatewayLink
+from connectors.agent.lockers import LockerStays, Stay
 from connectors.agent.office import Office
 from connectors.agent.tables import Unit
 from schemas.lending import Custody
 from schemas.lifecycle import LoanStatus
 from schemas.loan import Loan, loan_of_copy
-from schemas.messages import LoanAnswer, LoanQuestion, Message, MessageType, OpenLoan
+from schemas.messages import Message, MessageType
 from schemas.problems import ProblemCode
-from trust.envelope import open_envelope, seal
+from schemas.questions import LoanAnswer, LoanQuestion, OpenLoan
 
 QUESTION_LIFE = timedelta(minutes=2)
 
@@ -53,6 +54,9 @@ class Counter:
             step = next_step(now, me, only)
             if _is_busy(desk, now):
                 raise NothingToDo(f"loan {now.conv}: the next step would be to {step}, and not yet")
+            if step is Step.LOAD and not scan.place:
+                raise NothingToDo(f"loan {now.conv}: name the locker as the place")
+            _note_stay(desk.unit, step, now, scan)
             done.append(step)
             return effects_of(step, now, scan, me)
 
@@ -83,6 +87,17 @@ class Counter:
         loans = await self.journal.run(Unit.loans)
         return [loan for loan in loans if loan.supplier == me and loan.confirmed is not None
                 and loan.status is LoanStatus.WILL_SUPPLY]
+
+    async def uncollected(self) -> list[tuple[Stay, Loan]]:
+        """Return what must be taken out of our lockers: its time is over and nobody has collected it."""
+        now = self.office.clock()
+
+        def look(unit: Unit) -> list[tuple[Stay, Loan]]:
+            found = ((stay, unit.loan(stay.conv)) for stay in LockerStays(unit.connection).over(now))
+            return [(stay, loan) for stay, loan in found
+                    if loan is not None and loan.outcome is None and loan.custody is Custody.LOCKER]
+
+        return await self.journal.run(look)
 
     def _require(self, loan: Loan, status: LoanStatus) -> None:
         if loan.status is not status or loan.supplier != self.office.me:
@@ -115,10 +130,8 @@ class Counter:
         """Ask the gateway whose loan a foreign copy is, and remember each answer as a loan met at its return."""
         office = self.office
         header = office.header(MessageType.LOAN_QUESTION, office.gateway, office.clock(), QUESTION_LIFE)
-        question = seal(Message[LoanQuestion](**header, body=LoanQuestion.model_validate({"barcode": barcode})),
-                        office.key)
-        answer = open_envelope(await self.link.ask(question.envelope), office.directory(), now=office.clock(),
-                               me=office.me).message
+        question = office.seal(Message[LoanQuestion](**header, body=LoanQuestion.model_validate({"barcode": barcode})))
+        answer = (await office.open(await self.link.ask(question.envelope), me=office.me)).message
         is_the_hubs = answer.src == office.gateway and answer.reply_to == question.hash
         if not isinstance(answer.body, LoanAnswer) or not is_the_hubs:
             raise Refused(ProblemCode.REPLY_MISMATCH, "the gateway answered another question")
@@ -136,6 +149,15 @@ class Counter:
             return loan
 
         return await self.journal.run(keep)
+
+
+def _note_stay(unit: Unit, step: Step, loan: Loan, scan: Scan) -> None:
+    """Keep until when a locker holds a copy, for as long as that copy is here."""
+    stays = LockerStays(unit.connection)
+    if step is Step.LOAD:
+        stays.begin(Stay(loan.conv, scan.place, scan.at + timedelta(days=scan.hold_days)))
+    elif step is not Step.TAKE_OUT:
+        stays.end(loan.conv)
 
 
 def _is_busy(desk: Desk, loan: Loan) -> bool:

@@ -17,12 +17,17 @@ from schemas.lifecycle import LoanStatus
 from schemas.loan import Loan
 from schemas.messages import MessageType
 
+HOLD_DAYS = 3
+"""How long a locker keeps a copy where its settings say nothing else; after it the copy is to be taken out."""
+
 
 class Step(StrEnum):
     """What a scan does."""
 
     DISPATCH = "dispatch"
     ARRIVED = "arrived"
+    LOAD = "load locker"
+    TAKE_OUT = "take out"
     HAND_OVER = "hand over"
     TAKE_BACK = "take back"
     SEND_BACK = "send back"
@@ -35,12 +40,13 @@ class NothingToDo(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A copy on the desk, as staff saw it."""
+    """A copy on the desk, as staff saw it. ``hold_days`` is how long a locker keeps what is loaded into it."""
 
     barcode: str
     condition: Condition
     place: str
     at: datetime
+    hold_days: int = HOLD_DAYS
 
 
 def next_step(loan: Loan, me: AgencyId, only: Step | None = None) -> Step:
@@ -77,7 +83,7 @@ def effects_of(step: Step, loan: Loan, scan: Scan, me: AgencyId) -> tuple[Effect
     if me == loan.supplier:
         return (Say(MessageType.CUSTODY_RECEIPT, loan.home, body, loan.last),)
     receipt = Say(MessageType.CUSTODY_RECEIPT, loan.supplier, body, loan.last)
-    return (receipt, _tell(loan, Action.RECEIVED)) if step is Step.ARRIVED else (receipt,)
+    return (receipt, _tell(loan, Action.RECEIVED)) if loan.custody is Custody.IN_TRANSIT else (receipt,)
 
 
 def _tell(loan: Loan, action: Action) -> Say:
@@ -85,8 +91,11 @@ def _tell(loan: Loan, action: Action) -> Say:
     return Say(MessageType.REQUESTING_AGENCY_MESSAGE, loan.supplier, RequestingAgencyMessage(action=action), loan.last)
 
 
+_WAITS = (Custody.PICKUP_POINT, Custody.LOCKER)
 _TAKES = {
     Step.ARRIVED: Custody.PICKUP_POINT,
+    Step.LOAD: Custody.LOCKER,
+    Step.TAKE_OUT: Custody.PICKUP_POINT,
     Step.HAND_OVER: Custody.READER,
     Step.TAKE_BACK: Custody.RETURNED_AT,
     Step.COME_HOME: Custody.SUPPLIER,
@@ -96,10 +105,14 @@ STEPS: Mapping[Step, Callable[[Loan, AgencyId], bool]] = MappingProxyType({
     Step.DISPATCH: lambda loan, me: loan.status is LoanStatus.WILL_SUPPLY and loan.confirmed is not None
     and me == loan.supplier,
     Step.ARRIVED: lambda loan, me: loan.custody is Custody.IN_TRANSIT and me == loan.pickup.agency,
-    Step.HAND_OVER: lambda loan, me: loan.custody is Custody.PICKUP_POINT and me == loan.holder,
+    Step.TAKE_OUT: lambda loan, me: loan.custody is Custody.LOCKER and me == loan.holder,
+    Step.HAND_OVER: lambda loan, me: loan.custody in _WAITS and me == loan.holder,
     Step.COME_HOME: lambda loan, me: me == loan.supplier
     and loan.custody in (Custody.READER, Custody.IN_TRANSIT_BACK, Custody.RETURNED_AT),
     Step.TAKE_BACK: lambda loan, me: loan.custody is Custody.READER and me != loan.supplier,
-    Step.SEND_BACK: lambda loan, me: loan.custody in (Custody.RETURNED_AT, Custody.PICKUP_POINT) and me == loan.holder,
+    Step.SEND_BACK: lambda loan, me: loan.custody in (Custody.RETURNED_AT, *_WAITS) and me == loan.holder,
+    Step.LOAD: lambda loan, me: (loan.custody is Custody.IN_TRANSIT and me == loan.pickup.agency)
+    or (loan.custody is Custody.PICKUP_POINT and me == loan.holder),
 })
-"""In this order: a copy that waits is handed over, unless staff send it back as uncollected by name."""
+"""In this order: a copy on the desk is out of its locker, and one that waits is handed over. What else may be done with
+it is done by name: staff send an uncollected copy back, and load a locker; a locker itself hands over."""

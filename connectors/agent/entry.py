@@ -1,19 +1,21 @@
-"""One thing that happens at a library, in one transaction: judge, keep, fold, react, sign, confirm.
+"""One thing that happens at a library, in one transaction: what it changes, does in the ILS and says.
 
-The office opens what comes in and runs an entry in its journal; nothing here waits, sends or asks the time.
+The office runs an entry in its journal, the intake judges before it what the mailbox brings; nothing here waits,
+sends or asks the time. Own messages walk the same road as those that come in.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from connectors.agent import home, supplying
+from connectors.agent import delivery, home, supplying
 from connectors.agent.effects import Do, Effect, Say
 from connectors.agent.home import Desk
 from connectors.agent.tables import Unit
-from schemas.dialogue import Kind, Part, rule_of
+from schemas.dialogue import rule_of
 from schemas.envelope import CONTROL_DAYS
-from schemas.identifiers import AgencyId, MessageHash
+from schemas.identifiers import AgencyId, MessageHash, Wire
+from schemas.lending import Request
 from schemas.lifecycle import Event, event_of
 from schemas.loan import Loan, OutOfTurn, WrongRole, advance, copies_of, is_late, open_loan
 from schemas.messages import (
@@ -21,21 +23,20 @@ from schemas.messages import (
     Confirmation,
     Message,
     MessageType,
-    Refusal,
     StatementProposal,
     decode_message,
 )
 from schemas.problems import ProblemCode
 from trust.dsse import decode_envelope
-from trust.envelope import Verified, seal
-from trust.stream import Verdict, follow, judge, next_position
+from trust.envelope import Sealed, open_envelope
+from trust.errors import TrustError
 from trust.stream import advance as advance_head
+from trust.stream import next_position
 
 if TYPE_CHECKING:
     from connectors.agent.office import Office
 
-CONFIRM_WITHIN = timedelta(hours=48)
-"""A durable message that its receiver has not confirmed by then raises an alarm."""
+CONTROL_LIFE = timedelta(days=CONTROL_DAYS)
 
 
 class Refused(Exception):
@@ -46,95 +47,163 @@ class Refused(Exception):
         self.code = code
 
 
+def kept_message(unit: Unit, hash_: str) -> AnyMessage:
+    """Return a message that is known to be kept; it was verified when it came in."""
+    return decode_message(decode_envelope(unit.envelope(hash_)).payload)
+
+
+class CannotSign(Refused):
+    """This library signs nothing now: what would need it changes nothing either, and is tried again."""
+
+
 class Entry:
-    """One thing that happens at this library; ``desk`` is what its rules may look at."""
+    """One thing that happens at this library; ``desk`` is what its rules may look at.
+
+    ``has_work`` says whether it has left something to send or to do in the ILS.
+    """
 
     def __init__(self, office: "Office", unit: Unit, now: datetime) -> None:
-        self._office = office
-        self._unit = unit
-        self._now = now
+        self.office = office
+        self.unit = unit
+        self.now = now
+        self.has_work = False
         directory = office.directory()
-        self.desk = Desk(unit, directory, now, office.me, directory.directory.gateway.agency, office.token_key)
+        self.desk = Desk(unit, directory, now, office.me, directory.directory.gateway.agency, office.token_key,
+                         office.sealing_keys)
 
-    def take_in(self, verified: Verified[AnyMessage], index: int | None, number: int) -> None:
-        """Judge, keep, fold, react, confirm.
+    def take_effect(self, message: AnyMessage, hash_: MessageHash) -> None:
+        """Let a kept durable message count: fold, react, confirm.
 
-        An entry that comes again under its own number is only acknowledged, as after a broken link. A known message
-        under a new number is a replay: no honest hub does that.
+        What would commit this library to a new loan waits while nobody vouches for the directory, and so does all that
+        follows about that loan. Its number is used up: what else the stream brings goes on.
         """
-        unit = self._unit
-        if number <= int(unit.fact("received", "0")):
+        if self._awaits_directory(message):
+            self.unit.postpone(hash_, message.conv or "", cause="", since=self.now.isoformat())
             return
-        if unit.has_message(verified.hash):
-            raise Refused(ProblemCode.REPLAYED, f"message {verified.hash[:12]} was taken in before")
-        self._take_in_new(verified, index)
-        unit.set_fact("received", str(number))
-
-    def _take_in_new(self, verified: Verified[AnyMessage], index: int | None) -> None:
-        message, unit, rule = verified.message, self._unit, rule_of(verified.message.type)
-        by_hub, for_hub = message.src == self._office.gateway, rule.src is Part.GATEWAY
-        if rule.kind is Kind.QUESTION or (rule.src is not Part.ANYONE and by_hub is not for_hub):
-            raise Refused(ProblemCode.WRONG_ROLE, f"a {message.type} from {message.src} is no mail")
-        if rule.kind is Kind.CONTROL:
-            unit.add_message(verified.hash, message.type, message.conv or "", None, verified.envelope)
-            self._control(message)
-            return
-        if message.dst == self._office.me:
-            self._move_stream(verified)
-        unit.add_message(verified.hash, message.type, message.conv or "", index, verified.envelope)
-        if rule.channel == "loan":
-            self._fold_in(message, verified.hash)
+        if rule_of(message.type).channel == "loan":
+            self._fold_in(message, hash_)
         if isinstance(message.body, StatementProposal):
-            unit.set_fact("statement", f"{unit.fact('statement')} {verified.hash}".strip())
-        if message.dst == self._office.me:
-            self._confirm(message, verified.hash)
+            self.unit.set_fact("statement", f"{self.unit.fact('statement')} {hash_}".strip())
+        if message.dst == self.office.me:
+            self.confirm(message, hash_)
 
-    def _control(self, message: AnyMessage) -> None:
-        body = message.body
-        if isinstance(body, Confirmation) and message.src == self._receiver(body.message):
-            self._unit.confirmed(body.message)
-        if isinstance(body, Refusal) and body.stream is not None and message.src == self._office.gateway:
-            self._step_over(message.dst, body)
+    def take_up(self) -> None:
+        """Let count what has waited for a fresh directory, as the directory says now."""
+        waited = [(hash_, self.unit.envelope(hash_)) for hash_ in self.unit.postponed_for("")]
+        for hash_, _ in waited:
+            self.unit.resume(hash_)
+        for hash_, envelope in waited:
+            try:
+                verified = open_envelope(envelope, self.office.directory(), now=self.now, me=self.office.me)
+            except TrustError as error:
+                self.alarm(error.code, str(error))
+            else:
+                self.take_effect(verified.message, hash_)
 
-    def _receiver(self, hash_: MessageHash) -> AgencyId | None:
-        """Return to whom a kept message is addressed."""
-        if not self._unit.has_message(hash_):
-            return None
-        return decode_message(decode_envelope(self._unit.envelope(hash_)).payload).dst
+    def perform(self, conv: str, effects: Iterable[Effect]) -> None:
+        """Journal the tasks and sign the messages; each own message is folded and reacted to like any other."""
+        for effect in effects:
+            if isinstance(effect, Do):
+                self.unit.add_task(conv, effect)
+                self.has_work = True
+            else:
+                self.sign(effect, conv)
 
-    def _step_over(self, sender: AgencyId, refusal: Refusal) -> None:
-        """A numbered message broke the protocol and will not come: move its stream past it, by its hash."""
-        position = refusal.stream
-        assert position is not None
-        head = self._unit.head(sender, self._office.me, position.channel)
-        if judge(head, position, refusal.message) is Verdict.FRESH:
-            self._unit.set_head(sender, self._office.me, position.channel, advance_head(head, refusal.message))
+    def sign(self, say: Say, conv: str | None) -> MessageHash:
+        """Number, sign and enqueue a durable message."""
+        office, unit, rule = self.office, self.unit, rule_of(say.kind)
+        loan = unit.loan(conv) if conv else None
+        copies = copies_of(loan, office.me, say.dst) if loan and rule.relayed else ()
+        head = unit.head(office.me, say.dst, rule.channel)
+        position = next_position(head, rule.channel)
+        message = Message[Any](**office.header(say.kind, say.dst, self.now), conv=conv, copies=copies,
+                               reply_to=say.reply_to, stream=position, body=say.body)
+        sealed = office.seal(message)
+        unit.set_head(office.me, say.dst, rule.channel, advance_head(head, sealed.hash))
+        unit.add_message(sealed.hash, say.kind, conv or "", None, sealed.envelope)
+        unit.add_sent(say.dst, position, sealed.hash)
+        unit.await_confirmation(sealed.hash, (self.now + rule.confirm_within).isoformat())
+        self._enqueue(sealed)
+        if rule.channel == "loan":
+            moved = self._moved(message, sealed.hash)
+            unit.put_loan(moved)
+            self.perform(moved.conv, self._reactions(moved, message, sealed.hash))
+        return sealed.hash
 
-    def _move_stream(self, verified: Verified[AnyMessage]) -> None:
-        message = verified.message
-        position = message.stream
-        if position is None or position.channel != rule_of(message.type).channel:
-            raise Refused(ProblemCode.STREAM_BROKEN, f"a {message.type} without its number")
-        head = self._unit.head(message.src, message.dst, position.channel)
-        self._unit.set_head(message.src, message.dst, position.channel, follow(head, position, verified.hash))
+    def say_control(self, kind: MessageType, dst: AgencyId, body: Wire, about: MessageHash | None = None,
+                    conv: str | None = None) -> MessageHash:
+        """Sign and enqueue a message about other messages: without a number, and never itself confirmed."""
+        header = self.office.header(kind, dst, self.now, CONTROL_LIFE)
+        sealed = self.office.seal(Message[Any](**header, conv=conv, reply_to=about, body=body))
+        self._enqueue(sealed)
+        return sealed.hash
+
+    def confirm(self, message: AnyMessage, hash_: MessageHash) -> None:
+        """Tell a message's sender that it is durable here."""
+        self.say_control(MessageType.CONFIRMATION, message.src, Confirmation(message=hash_), hash_, message.conv)
+
+    def alarm(self, code: ProblemCode, detail: str) -> None:
+        """Note what a person must see."""
+        self.unit.alarm(self.now.isoformat(), code, detail)
+
+    def _enqueue(self, sealed: Sealed) -> None:
+        if self.unit.queued(sealed.hash) is None:  # a control message may be said twice in one moment
+            self.unit.enqueue(sealed.hash, sealed.envelope)
+        self.has_work = True
+
+    def _awaits_directory(self, message: AnyMessage) -> bool:
+        commits = rule_of(message.type).commits and message.dst == self.office.me
+        return (commits and self.office.stale()) or (message.conv is not None
+                                                     and self.unit.awaits_directory(message.conv))
 
     def _fold_in(self, message: AnyMessage, hash_: MessageHash) -> None:
-        """Fold a message that came in. One that the loan does not allow has used up its number: a person is told."""
-        before = self._unit.loan(message.conv or "")
+        """Fold a message that came in, and then what has waited for it."""
+        ready = [(message, hash_)]
+        while ready:
+            message, hash_ = ready.pop(0)
+            if self._is_folded(message, hash_):
+                for waited in self.unit.postponed_for(hash_):
+                    self.unit.resume(waited)
+                    ready.append((kept_message(self.unit, waited), waited))
+
+    def _is_folded(self, message: AnyMessage, hash_: MessageHash) -> bool:
+        """Fold a message and react to it; ``False`` where it is early.
+
+        Streams keep the order of one sender's messages only. What the loan does not allow has used up its number: it
+        waits where the message that it follows from has not come, else a person is told.
+        """
+        before = self.unit.loan(message.conv or "")
         try:
             loan = self._moved(message, hash_)
-            self._unit.put_loan(loan)
-            if before is None or not is_late(before, message):
-                with self._unit.part():
-                    self.perform(loan.conv, self._reactions(loan, message, hash_))
         except Refused as refused:
-            self._unit.alarm(self._now.isoformat(), refused.code, str(refused))
+            cause = message.body.previous if isinstance(message.body, Request) else message.reply_to
+            if cause is not None and not self._has_counted(cause):
+                self.unit.postpone(hash_, message.conv or "", cause, self.now.isoformat(), refused.code, str(refused))
+                return False
+            self.alarm(refused.code, str(refused))
+            return True
+        self.unit.put_loan(loan)
+        if before is None or not is_late(before, message):
+            self._react(loan, message, hash_)
+        return True
+
+    def _has_counted(self, hash_: MessageHash) -> bool:
+        return self.unit.has_message(hash_) and not self.unit.is_postponed(hash_)
+
+    def _react(self, loan: Loan, message: AnyMessage, hash_: MessageHash) -> None:
+        try:
+            with self.unit.part():
+                self.perform(loan.conv, self._reactions(loan, message, hash_))
+        except CannotSign:
+            raise
+        except Refused as refused:
+            self.alarm(refused.code, str(refused))
 
     def _moved(self, message: AnyMessage, hash_: MessageHash) -> Loan:
         """Return the loan's next state."""
         if message.conv is None:
             raise Refused(ProblemCode.BAD_REQUEST, f"a {message.type} that names no loan")
-        before = self._unit.loan(message.conv)
+        before = self.unit.loan(message.conv)
         try:
             if before is None:
                 before = open_loan(message, hash_)
@@ -145,44 +214,9 @@ class Entry:
             raise Refused(ProblemCode.WRONG_ROLE, str(error)) from None
 
     def _reactions(self, loan: Loan, message: AnyMessage, hash_: MessageHash) -> tuple[Effect, ...]:
-        me, event = self._office.me, event_of(message)
+        me, event = self.office.me, event_of(message)
+        delivery.follow(self.desk, event, loan, message)
         at_home = home.react(self.desk, event, loan, message, hash_) if me == loan.home else ()
         late = event is Event.REQUESTED and message.dst != me
         supplies = me == loan.supplier and not late
         return (*at_home, *(supplying.react(self.desk, event, loan, message) if supplies else ()))
-
-    def perform(self, conv: str, effects: Iterable[Effect]) -> None:
-        """Journal the tasks and sign the messages; each own message is folded and reacted to like any other."""
-        for effect in effects:
-            if isinstance(effect, Do):
-                self._unit.add_task(conv, effect)
-            else:
-                self.sign(effect, conv)
-
-    def sign(self, say: Say, conv: str | None) -> MessageHash:
-        """Number, sign and enqueue a durable message."""
-        office, unit = self._office, self._unit
-        channel = rule_of(say.kind).channel
-        loan = unit.loan(conv) if conv else None
-        copies = copies_of(loan, office.me, say.dst) if loan and rule_of(say.kind).relayed else ()
-        head = unit.head(office.me, say.dst, channel)
-        message = Message[Any](**office.header(say.kind, say.dst, self._now), conv=conv, copies=copies,
-                               reply_to=say.reply_to, stream=next_position(head, channel), body=say.body)
-        sealed = seal(message, office.key)
-        unit.set_head(office.me, say.dst, channel, advance_head(head, sealed.hash))
-        unit.add_message(sealed.hash, say.kind, conv or "", None, sealed.envelope)
-        if say.dst != office.gateway:
-            unit.await_confirmation(sealed.hash, (self._now + CONFIRM_WITHIN).isoformat())
-        unit.enqueue(sealed.hash, sealed.envelope)
-        if channel == "loan":
-            moved = self._moved(message, sealed.hash)
-            unit.put_loan(moved)
-            self.perform(moved.conv, self._reactions(moved, message, sealed.hash))
-        return sealed.hash
-
-    def _confirm(self, message: AnyMessage, hash_: MessageHash) -> None:
-        office = self._office
-        header = office.header(MessageType.CONFIRMATION, message.src, self._now, timedelta(days=CONTROL_DAYS))
-        body = Confirmation(message=hash_)
-        sealed = seal(Message[Confirmation](**header, conv=message.conv, reply_to=hash_, body=body), office.key)
-        self._unit.enqueue(sealed.hash, sealed.envelope)

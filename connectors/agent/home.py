@@ -8,14 +8,15 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from connectors.agent import delivery
 from connectors.agent.effects import Do, Effect, Say, Verb
 from connectors.agent.tables import Slot, Unit
-from connectors.ils.port import PatronStanding
+from connectors.ils.port import PatronStanding, Reason
 from schemas.directory import Policies, Tariff
 from schemas.identifiers import AgencyId, MessageHash, PatronToken
 from schemas.lending import (
@@ -39,6 +40,7 @@ from schemas.loan import Loan
 from schemas.messages import AnyMessage, MessageType
 from trust.directory import TrustedDirectory
 from trust.errors import TrustError
+from trust.keys import SealingKey
 from trust.sealing import verify_session_jws
 
 _RUNNING = frozenset({LoanStatus.REQUEST_RECEIVED, LoanStatus.WILL_SUPPLY, LoanStatus.LOANED, LoanStatus.OVERDUE,
@@ -55,6 +57,7 @@ class Desk:
     me: AgencyId
     gateway: AgencyId
     token_key: bytes = field(repr=False)
+    sealing_keys: Iterable[SealingKey] = ()
 
     @property
     def policies(self) -> Policies:
@@ -78,13 +81,18 @@ def _ordered(desk: Desk, loan: Loan, message: AnyMessage, _hash: MessageHash) ->
     order = message.body
     assert isinstance(order, Order)
     session = desk.unit.session(order.session)
-    signed = _signed_by_reader(desk, order.session, order.signed_order)
-    if signed is None or session is None or session.card is None or not _is_what_was_signed(signed, order, desk, loan):
+    signed = _signed_order(desk, order, loan)
+    if signed is None or session is None or session.card is None:
         return (_refuse(desk, loan, OrderRefusal.NOT_SIGNED, "the reader's signature does not fit this order"),)
     if not _may_supply(order, desk):
         return (_refuse(desk, loan, OrderRefusal.NO_SUPPLIER, "the rota is empty, or not one of other libraries"),)
     if not _is_by_tariff(order.quote, desk.directory.tariff):
         return (_refuse(desk, loan, OrderRefusal.WRONG_QUOTE, "the quote is not the signed tariff's"),)
+    if signed.address is not None:
+        try:
+            delivery.take_address(desk, loan, signed.address)
+        except delivery.AddressRefused as refused:
+            return (_refuse(desk, loan, OrderRefusal.ADDRESS_REFUSED, str(refused)),)
     desk.unit.put_slot(Slot(loan.conv, session.card, taken=False, cancel_wanted=False, answer_by=None,
                             order_state=order.model_dump_json()))
     return (Do(Verb.CHECK_PATRON),)
@@ -100,12 +108,15 @@ def _signed_by_reader(desk: Desk, session_id: str, jws: str) -> bytes | None:
         return None
 
 
-def _is_what_was_signed(payload: bytes, order: Order, desk: Desk, loan: Loan) -> bool:
+def _signed_order(desk: Desk, order: Order, loan: Loan) -> ReaderOrder | None:
+    """Return what the reader has signed, if it is this order."""
+    payload = _signed_by_reader(desk, order.session, order.signed_order)
     try:
-        signed = ReaderOrder.model_validate_json(payload, strict=True)
+        signed = ReaderOrder.model_validate_json(payload or b"", strict=True)
     except ValueError:
-        return False
-    return (signed.conv, signed.home, signed.bib, signed.pickup) == (loan.conv, desk.me, order.bib, order.pickup)
+        return None
+    is_this = (signed.conv, signed.home, signed.bib, signed.pickup) == (loan.conv, desk.me, order.bib, order.pickup)
+    return signed if is_this else None
 
 
 def _may_supply(order: Order, desk: Desk) -> bool:
@@ -126,7 +137,8 @@ def patron_checked(desk: Desk, loan: Loan, standing: PatronStanding) -> tuple[Ef
     assert slot is not None
     assert loan.quote is not None
     if not standing.may_borrow:
-        return (_refuse(desk, loan, OrderRefusal.PATRON_BLOCKED, ""),)
+        is_full = standing.reason is Reason.TOO_MANY_CHARGED
+        return (_refuse(desk, loan, OrderRefusal.LIMIT_REACHED if is_full else OrderRefusal.PATRON_BLOCKED, ""),)
     _, tier = desk.policies.tier(standing.patron_type)
     used = standing.charged_items + desk.unit.slots_taken(slot.card)
     if used >= tier.items_max or loan.quote.guarantee_fen > tier.value_max_fen:
@@ -165,7 +177,8 @@ def _ask_next(desk: Desk, loan: Loan) -> tuple[Effect, ...]:
     assert loan.reservation is not None
     request = Request(bib=order.bib, record_id=entry.record_id, voucher=_voucher(desk, slot, order, entry.agency),
                       quote=order.quote, pickup=order.pickup, rota=tuple(e.agency for e in order.rota),
-                      position=position, answer_by=answer_by, reservation=loan.reservation, previous=loan.ended_by)
+                      position=position, answer_by=answer_by, reservation=loan.reservation, previous=loan.ended_by,
+                      delivery=delivery.address_for_pickup(desk, loan))
     return (Say(MessageType.REQUEST, entry.agency, request, loan.order),)
 
 

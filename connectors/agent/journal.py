@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from connectors.agent.tables import DDL, Unit
+from connectors.agent.tables import DDL, SCHEMA_VERSION, Unit
 
 T = TypeVar("T")
 Probe = Callable[[str], None]
@@ -55,17 +55,38 @@ class Journal:
             self._path.touch(mode=0o600)
             self._path.chmod(0o600)  # before SQLite makes the files beside it, which take over its mode
             with _closed_on_error(sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)) as opened:
+                self._require_known(opened)
                 for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA busy_timeout=5000",
-                                  "BEGIN IMMEDIATE", *DDL, "COMMIT"):
+                                  "PRAGMA secure_delete=ON",  # what is forgotten leaves no free page with it
+                                  "BEGIN IMMEDIATE", *DDL, f"PRAGMA user_version={SCHEMA_VERSION}", "COMMIT"):
                     opened.execute(statement)
         except (sqlite3.Error, OSError) as error:
             raise JournalFailed(f"{self._path}: cannot be opened ({error}); is it a connector's journal?") from error
         return opened
 
+    def _require_known(self, opened: sqlite3.Connection) -> None:
+        """Leave a journal alone whose tables another version of this program has made; a new file has version 0."""
+        (version,) = opened.execute("PRAGMA user_version").fetchone()
+        if version not in (0, SCHEMA_VERSION):
+            raise JournalFailed(f"{self._path}: its tables are of version {version}, this program knows "
+                                f"{SCHEMA_VERSION}; start the program that made them, or a newer one")
+
     async def run(self, work: Callable[[Unit], T]) -> T:
         """Run ``work`` and return its result once that is durable; its exception undoes it."""
         future = asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work)
         return await asyncio.shield(future)
+
+    async def scrub(self) -> None:
+        """Empty the write-ahead log, so that nothing that was erased is left in the files.
+
+        Raises:
+            JournalFailed: somebody else reads the journal now.
+        """
+        def checkpoint() -> bool:
+            return bool(self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+
+        if await asyncio.get_running_loop().run_in_executor(self._thread, checkpoint):
+            raise JournalFailed(f"{self._path}: its write-ahead log is in use, by a backup perhaps; erase again later")
 
     def _transaction(self, work: Callable[[Unit], T]) -> T:
         connection = self._connection

@@ -13,13 +13,12 @@ from datetime import timedelta
 
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType
 
-from connectors.agent.entry import Refused
+from connectors.agent.entry import CannotSign, Refused
 from connectors.agent.journal import Journal
-from connectors.agent.office import Office
+from connectors.agent.office import MAY_PASS, Office
 from schemas.frames import FRAME_BYTES_MAX, Frame, FrameKind, MalformedFrame, decode_frame
 from schemas.messages import AnyMessage, Hello, Message, MessageType
 from schemas.problems import ProblemCode
-from trust.envelope import open_envelope, seal
 from trust.errors import TrustError
 
 log = logging.getLogger(__name__)
@@ -32,9 +31,6 @@ PAUSE_SECONDS_MAX = 15.0
 PAUSE_SECONDS_MIN = 0.2
 REPLY_SECONDS_MAX = 30.0
 HEARTBEAT_SECONDS = 20.0
-OUTBOX_BATCH = 32
-_MAY_PASS = frozenset({ProblemCode.FROM_THE_FUTURE, ProblemCode.NEWER_DIRECTORY, ProblemCode.UNKNOWN_KEY})
-"""Refusals of honest mail that end with a set clock or a new directory: nothing behind it is taken in before it."""
 
 
 class GatewayUnreachable(Exception):
@@ -67,7 +63,7 @@ class GatewayLink:
                                                heartbeat=HEARTBEAT_SECONDS) as socket:
                         await self._serve(socket)
                         pause = PAUSE_SECONDS_MIN
-                except (ClientError, OSError, TimeoutError, GatewayUnreachable, MalformedFrame) as error:
+                except (ClientError, OSError, TimeoutError, GatewayUnreachable, MalformedFrame, Refused) as error:
                     log.info("link to the gateway lost: %s", error)
                 except Exception:  # a message this program cannot digest stops its own mail, never the library's work
                     log.exception("the link failed and begins again")
@@ -102,7 +98,10 @@ class GatewayLink:
                 sender.result()
 
     async def _say_hello(self, socket: ClientWebSocketResponse) -> None:
-        """Answer the gateway's nonce, signed; say up to which number the mailbox has been taken in."""
+        """Answer the gateway's nonce, signed; say up to which number the mailbox has been taken in.
+
+        A clock that its greeting shows to be wrong signs nothing, this answer neither: the next greeting is waited for.
+        """
         first = await socket.receive(timeout=REPLY_SECONDS_MAX)
         if first.type is not WSMsgType.TEXT:
             raise GatewayUnreachable("the connection ended before the gateway's challenge")
@@ -111,9 +110,11 @@ class GatewayLink:
             raise MalformedFrame("the gateway did not begin with its challenge")
         received = int(await self._journal.run(lambda unit: unit.fact("received", "0")))
         office = self._office
+        if challenge.at is not None:
+            await office.greeted(challenge.at)
         header = office.header(MessageType.HELLO, office.gateway, office.clock(), HELLO_LIFE)
         body = Hello(nonce=challenge.nonce, received=received)
-        sealed = seal(Message[Hello](**header, nonce=challenge.nonce, body=body), office.key)
+        sealed = office.seal(Message[Hello](**header, nonce=challenge.nonce, body=body))
         await socket.send_str(Frame(kind=FrameKind.HELLO, envelope=sealed.envelope.decode()).encode())
 
     async def _take(self, socket: ClientWebSocketResponse, frame: Frame) -> None:
@@ -136,7 +137,7 @@ class GatewayLink:
             await self._office.deliver(frame.number, envelope, (frame.accepted or "").encode())
         except Refused as error:
             log.warning("delivery %d refused: %s", frame.number, error)
-            if error.code in _MAY_PASS:
+            if error.code in MAY_PASS or isinstance(error, CannotSign):
                 raise GatewayUnreachable("mail that cannot be taken in yet is asked for again later") from error
             return
         await socket.send_str(Frame(kind=FrameKind.RECEIVED, number=frame.number).encode())
@@ -144,13 +145,13 @@ class GatewayLink:
     async def _answer_question(self, socket: ClientWebSocketResponse, number: int, envelope: bytes) -> None:
         office = self._office
         try:
-            verified = open_envelope(envelope, office.directory(), now=office.clock(), me=office.me)
+            verified = await office.open(envelope, me=office.me)
             if verified.message.src != office.gateway:
                 raise Refused(ProblemCode.WRONG_ROLE, "a question that does not come from the gateway")
+            answer = await self._answer(verified.message, verified.hash)
         except (TrustError, Refused) as error:
             log.warning("question refused: %s", error)
             return
-        answer = await self._answer(verified.message, verified.hash)
         if answer is not None and not socket.closed:
             with suppress(ConnectionError, ClientError):
                 await socket.send_str(Frame(kind=FrameKind.ANSWER, number=number, envelope=answer.decode()).encode())
@@ -165,13 +166,12 @@ class GatewayLink:
     async def _send_outbox(self) -> None:
         while True:
             self._office.mail.clear()
-            entries = await self._journal.run(lambda unit: unit.outbox(OUTBOX_BATCH))
-            for hash_, envelope in entries:
+            first = await self._journal.run(lambda unit: unit.outbox(1))  # an answer may put others before the next one
+            for hash_, envelope in first:
                 answer = await self._exchange(FrameKind.MESSAGE, envelope)
                 if not await self._office.answered(hash_, answer.encode()):
                     await asyncio.sleep(PAUSE_SECONDS_MAX * (0.5 + self._random()))
-                    break
-            if not entries:
+            if not first:
                 await self._office.mail.wait()
 
     async def _exchange(self, kind: FrameKind, envelope: bytes) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from connectors.agent.home import patron_token
 from connectors.agent.journal import Journal
@@ -19,22 +19,18 @@ from connectors.agent.office import Office
 from connectors.agent.tables import Session, Unit
 from connectors.ils.port import Ils, IlsFailed
 from schemas.identifiers import ShortText, Wire
-from schemas.messages import (
-    AnyMessage,
+from schemas.messages import AnyMessage, Message, MessageType
+from schemas.questions import (
     AvailabilityAnswer,
     AvailabilityQuestion,
     ChallengeAnswer,
     ChallengeQuestion,
     ItemStatus,
-    Message,
-    MessageType,
     SignInAnswer,
     SignInQuestion,
 )
-from trust.envelope import seal
 from trust.errors import TrustError
-from trust.keys import SealingKey
-from trust.sealing import open_sealed
+from trust.sealing import Secret, open_with
 
 CHALLENGE_LIFE = timedelta(minutes=5)
 ANSWER_LIFE = timedelta(minutes=2)
@@ -43,15 +39,12 @@ ANSWER_LIFE = timedelta(minutes=2)
 class Credentials(Wire):
     """What the page seals: never logged, never repeated."""
 
-    card: ShortText
-    pin: ShortText
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    card: Secret
+    pin: Secret
     challenge: ShortText
     public_key: dict[str, str]
-
-    def __repr__(self) -> str:
-        return "Credentials(•••)"
-
-    __str__ = __repr__
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,6 @@ class Reception:
     office: Office
     journal: Journal
     ils: Ils
-    sealing_keys: tuple[SealingKey, ...]
     token: Callable[[], str]
 
     async def answer(self, question: AnyMessage, hash_: str) -> bytes | None:
@@ -81,7 +73,7 @@ class Reception:
             return None
         office = self.office
         header = office.header(kind, question.src, office.clock(), ANSWER_LIFE)
-        return seal(Message[Any](**header, reply_to=hash_, nonce=question.nonce, body=body), office.key).envelope
+        return office.seal(Message[Any](**header, reply_to=hash_, nonce=question.nonce, body=body)).envelope
 
     async def _availability(self, question: AnyMessage) -> Wire:
         body = question.body
@@ -112,24 +104,23 @@ class Reception:
             used = await self.journal.run(partial(self._use, credentials, body.session))
         if credentials is None or used is None:
             return SignInAnswer(signed_in=False, reason="请重新登录")
-        standing = await self.ils.patron(credentials.card, credentials.pin)
+        card = credentials.card.reveal()
+        standing = await self.ils.patron(card, credentials.pin.reveal())
         if not standing.pin_accepted:
             return SignInAnswer(signed_in=False, reason="读者证号或密码不正确")
-        known = replace(used, card=credentials.card, public_key=json.dumps(credentials.public_key, sort_keys=True))
+        known = replace(used, card=card, public_key=json.dumps(credentials.public_key, sort_keys=True))
         await self.journal.run(lambda unit: unit.put_session(known))
         office = self.office
         _, tier = office.directory().policies.tier(standing.patron_type)
-        taken = await self.journal.run(lambda unit: unit.slots_taken(credentials.card))
-        return SignInAnswer(signed_in=True, patron=patron_token(office.token_key, credentials.card, office.gateway),
+        taken = await self.journal.run(lambda unit: unit.slots_taken(card))
+        return SignInAnswer(signed_in=True, patron=patron_token(office.token_key, card, office.gateway),
                             items_max=tier.items_max, items_open=standing.charged_items + taken)
 
     def _open(self, sealed: str) -> Credentials | None:
-        for key in self.sealing_keys:
-            try:
-                return Credentials.model_validate_json(open_sealed(key, sealed), strict=True)
-            except (TrustError, ValidationError):
-                continue
-        return None
+        try:
+            return Credentials.model_validate_json(open_with(self.office.sealing_keys, sealed), strict=True)
+        except (TrustError, ValidationError):
+            return None
 
     def _use(self, credentials: Credentials, id_: str, unit: Unit) -> Session | None:
         """Use a challenge up: it opens once, in its time, and only the sign-in it was given for."""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from connectors.agent.effects import Do, Effect, Say, Verb
 from connectors.agent.home import Desk
-from connectors.ils.port import Result
+from connectors.ils.port import Reason, Result
 from schemas.identifiers import ItemBarcode
 from schemas.lending import (
     Custody,
@@ -69,7 +69,7 @@ def _cancel_asked(desk: Desk, loan: Loan, _message: AnyMessage) -> tuple[Effect,
 
 def _renew_asked(desk: Desk, loan: Loan, _message: AnyMessage) -> tuple[Effect, ...]:
     if loan.renewals >= desk.policies.renewals_max or desk.unit.has_task(loan.conv, Verb.RENEW):
-        return (_say(loan, R.RENEW_RESPONSE, S.LOANED, answer=False, note="no renewal is left"),)
+        return (_say(loan, R.RENEW_RESPONSE, S.LOANED, answer=False, note=Reason.TOO_MANY_RENEWALS),)
     return (Do(Verb.RENEW),)
 
 
@@ -80,11 +80,9 @@ def _custody_taken(_desk: Desk, _loan: Loan, message: AnyMessage) -> tuple[Effec
 
 
 def _held(_desk: Desk, loan: Loan, _do: Do, result: Result) -> tuple[Effect, ...]:
-    """``reason`` carries the barcode that was set aside, or why none could be."""
     if not result.ok:
-        reason = ReasonUnfilled(result.reason)
-        return (_say(loan, R.REQUEST_RESPONSE, S.UNFILLED, reason_unfilled=reason),)
-    return (_say(loan, R.REQUEST_RESPONSE, S.WILL_SUPPLY, barcode=ItemBarcode(result.reason)),)
+        return (_unfilled(loan, R.REQUEST_RESPONSE, result),)
+    return (_say(loan, R.REQUEST_RESPONSE, S.WILL_SUPPLY, barcode=ItemBarcode(result.barcode)),)
 
 
 def _let_go(_desk: Desk, loan: Loan, do: Do, _result: Result) -> tuple[Effect, ...]:
@@ -100,8 +98,7 @@ def _checked_out(desk: Desk, loan: Loan, do: Do, result: Result) -> tuple[Effect
     if loan.status is not LoanStatus.WILL_SUPPLY:
         return ()
     if not result.ok:
-        return (_say(loan, R.STATUS_CHANGE, S.UNFILLED, reason_unfilled=ReasonUnfilled.POLICY_PROBLEM,
-                     note=result.reason), AFTER_UNFILLED)
+        return (_unfilled(loan, R.STATUS_CHANGE, result), AFTER_UNFILLED)
     due = result.due_date or _default_due(desk)
     price = desk.unit.price_of(barcode)
     return (_say(loan, R.STATUS_CHANGE, S.LOANED, barcode=barcode, price_fen=price, due_date=due),)
@@ -113,7 +110,7 @@ def _default_due(desk: Desk) -> date:
 
 def _renewed(desk: Desk, loan: Loan, _do: Do, result: Result) -> tuple[Effect, ...]:
     if not result.ok:
-        return (_say(loan, R.RENEW_RESPONSE, S.LOANED, answer=False, note=result.reason),)
+        return (_say(loan, R.RENEW_RESPONSE, S.LOANED, answer=False, note=result.reason or ""),)
     due = result.due_date or (desk.now + timedelta(days=desk.policies.renew_days)).date()
     return (_say(loan, R.RENEW_RESPONSE, S.LOANED, answer=True, due_date=due),)
 
@@ -123,11 +120,24 @@ def _checked_in(_desk: Desk, loan: Loan, _do: Do, _result: Result) -> tuple[Effe
     return (_say(loan, R.STATUS_CHANGE, S.LOAN_COMPLETED),)
 
 
+def _unfilled(loan: Loan, message: ReasonForMessage, result: Result) -> Say:
+    """Say why in the wire's words; the ILS's own stay here, as they may name another reader."""
+    reason = _UNFILLED.get(result.reason or Reason.OTHER, ReasonUnfilled.POLICY_PROBLEM)
+    return _say(loan, message, S.UNFILLED, reason_unfilled=reason, note=result.reason or "")
+
+
 def _say(loan: Loan, reason: ReasonForMessage, status: SupplierStatus, **fields: object) -> Say:
     body = SupplyingAgencyMessage.model_validate({"reason_for_message": reason, "status": status, **fields})
     return Say(MessageType.SUPPLYING_AGENCY_MESSAGE, loan.home, body, loan.last)
 
 
+_UNFILLED: Mapping[Reason, ReasonUnfilled] = MappingProxyType({
+    Reason.NOT_HELD: ReasonUnfilled.NOT_HELD,
+    Reason.ON_LOAN: ReasonUnfilled.ON_LOAN,
+    Reason.ON_HOLD: ReasonUnfilled.NOT_AVAILABLE,
+    Reason.NOT_AVAILABLE: ReasonUnfilled.NOT_AVAILABLE,
+})
+"""What an ILS's refusal is to another library; every other reason is this library's policy."""
 _RULES: Mapping[Event, Callable[[Desk, Loan, AnyMessage], tuple[Effect, ...]]] = MappingProxyType({
     Event.REQUESTED: _requested,
     Event.CANCEL_ASKED: _cancel_asked,

@@ -2,7 +2,7 @@
 
 Owns which request is the ILS's and which the alliance's, and what a machine has taken in until that is settled.
 Read in this order: ``routing`` (the table), ``proxy`` (one request), ``backlog``, ``settling`` and ``clerk`` (what was
-accepted), ``profiles`` (which kiosk it is), ``service``.
+accepted or asked of the ILS), ``doubt`` (whether it happened), ``profiles`` (which kiosk it is), ``service``.
 Must not know how a loan moves on (the agent's) nor frames and checksums (``connectors.sip2``).
 """
 

@@ -1,118 +1,137 @@
-"""What kiosks have handed in and the connector has accepted: a table in the connector's journal.
+"""What kiosks have handed in, and what the ILS was asked for them: a table in the connector's journal.
 
-An entry is durable before its kiosk is answered. It waits until it is settled; what cannot be settled is a conflict
-for staff and stays until they say that it is handled. A settled entry forgets what it was about, but an offline record
-that comes again is still known. Passwords are never kept.
+An entry is durable before its kiosk is answered or the ILS is asked. A return or an offline record has happened and
+waits until it is done; any other write waits only to find out whether it was done. A settled entry is forgotten; kept
+are an offline record's hash, to know it when it comes again, and when something was last done with each copy.
+Passwords are never kept.
 """
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
+from typing import Any
 
+from connectors.agent.custody import HOLD_DAYS
 from connectors.agent.tables import Unit
+from connectors.kiosk.routing import is_replay
 from connectors.sip2.fields import SECRET_CODES
 from connectors.sip2.messages import Message
 
 DDL = (
-    """CREATE TABLE IF NOT EXISTS kiosk_entry (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, barcode TEXT NOT NULL, message TEXT NOT NULL, place TEXT NOT NULL,
-        happened_at TEXT NOT NULL, replay TEXT UNIQUE, sent INTEGER NOT NULL DEFAULT 0,
-        tries INTEGER NOT NULL DEFAULT 0,
-        state TEXT NOT NULL DEFAULT 'waiting', reason TEXT NOT NULL DEFAULT '') STRICT""",
-    "CREATE INDEX IF NOT EXISTS kiosk_entry_open ON kiosk_entry (state, barcode, id) WHERE state <> 'settled'",
+    """CREATE TABLE IF NOT EXISTS kiosk_waiting (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, message TEXT NOT NULL, place TEXT NOT NULL,
+        happened_at TEXT NOT NULL, before TEXT NOT NULL, sent_at TEXT, tries INTEGER NOT NULL DEFAULT 0
+        ) STRICT""",
+    "CREATE INDEX IF NOT EXISTS kiosk_waiting_subject ON kiosk_waiting (subject, happened_at, id)",
+    "CREATE TABLE IF NOT EXISTS kiosk_replay (hash TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS kiosk_done (subject TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
 
 
-class State(StrEnum):
-    """Where an entry stands."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a machine stands. ``locker`` is the pickup point that it is, empty for a machine that is none."""
 
-    WAITING = "waiting"
-    SETTLED = "settled"
-    CONFLICT = "conflict"
+    name: str
+    locker: str = ""
+    hold_days: int = HOLD_DAYS
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One checkin or checkout that was accepted. ``sent``: it may have reached the ILS."""
+    """One request that waits. ``subject`` is its copy or card, ``before`` what the ILS said before it was asked.
+
+    ``sent_at``: since then it may have reached the ILS.
+    """
 
     id: int
-    barcode: str
+    subject: str
     request: Message = field(repr=False)
-    place: str
+    place: Place
     happened_at: datetime
-    sent: bool
-    state: State
-    reason: str
+    before: Mapping[str, Any] = field(repr=False)
+    sent_at: datetime | None
+
+    @property
+    def must_be_done(self) -> bool:
+        """Whether it has happened at the machine; anything else was only asked for."""
+        return self.request.id == "09" or is_replay(self.request)
 
 
 class Backlog:
-    """The table, in one transaction of the journal."""
+    """The tables, in one transaction of the journal."""
 
     def __init__(self, unit: Unit) -> None:
         self._db: sqlite3.Connection = unit.connection
 
     def create(self) -> None:
-        """Make the table, once."""
+        """Make the tables, once."""
         for statement in DDL:
             self._db.execute(statement)
 
-    def add(self, barcode: str, request: Message, place: str, happened_at: datetime, *, replay: bool) -> int | None:
-        """Keep what a kiosk hands in; ``None`` if it is an offline record that was handed in before."""
+    def add(self, subject: str, request: Message, place: Place, happened_at: datetime, *,
+            before: Mapping[str, Any] | None = None, sent_at: datetime | None = None) -> Entry | None:
+        """Keep a request; ``None`` if it is an offline record that was handed in before."""
         message = _encode(request)
-        known = hashlib.sha256(message.encode()).hexdigest() if replay else None
+        if is_replay(request):
+            hash_ = hashlib.sha256(message.encode()).hexdigest()
+            if not self._db.execute("INSERT OR IGNORE INTO kiosk_replay VALUES (?)", (hash_,)).rowcount:
+                return None
         row = self._db.execute(
-            "INSERT INTO kiosk_entry (barcode, message, place, happened_at, replay) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (replay) DO NOTHING RETURNING id",
-            (barcode, message, place, happened_at.astimezone(UTC).isoformat(), known)).fetchone()
-        return int(row[0]) if row else None
+            "INSERT INTO kiosk_waiting (subject, message, place, happened_at, before, sent_at) "
+            "VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+            (subject, message, json.dumps([place.name, place.locker, place.hold_days], ensure_ascii=False),
+             _utc(happened_at), json.dumps(before or {}), _utc(sent_at) if sent_at else None)).fetchone()
+        return Entry(int(row[0]), subject, _decode(message), place, happened_at, before or {}, sent_at)
 
-    def waiting(self, barcode: str) -> list[Entry]:
-        """Return what waits about one copy, as it happened, one after another."""
-        return list(self._entries("state = 'waiting' AND barcode = ? ORDER BY happened_at, id", barcode))
+    def waiting(self, subject: str) -> list[Entry]:
+        """Return what waits about one copy or card, as it happened, one after another."""
+        return list(self._entries(subject))
 
-    def has_replays(self, barcode: str) -> bool:
-        """Whether offline records of a copy wait."""
-        return self._db.execute("SELECT 1 FROM kiosk_entry WHERE state = 'waiting' AND barcode = ? "
-                                "AND replay IS NOT NULL", (barcode,)).fetchone() is not None
+    def is_behind(self, subject: str) -> bool:
+        """Whether something waits that must not be overtaken."""
+        return self._db.execute("SELECT 1 FROM kiosk_waiting WHERE subject = ?", (subject,)).fetchone() is not None
 
-    def barcodes(self) -> list[str]:
-        """Return the copies about which something waits."""
-        rows = self._db.execute("SELECT barcode FROM kiosk_entry WHERE state = 'waiting' GROUP BY barcode "
-                                "ORDER BY min(id)")
-        return [barcode for (barcode,) in rows]
+    def subjects(self) -> list[str]:
+        """Return the copies and cards about which something waits, in the order in which it was handed in."""
+        rows = self._db.execute("SELECT subject FROM kiosk_waiting GROUP BY subject ORDER BY min(id)")
+        return [subject for (subject,) in rows]
 
-    def conflicts(self) -> list[Entry]:
-        """Return what staff must look at, oldest first."""
-        return list(self._entries("state = 'conflict' ORDER BY id"))
-
-    def mark_sent(self, id_: int) -> None:
-        """From now on it may have reached the ILS."""
-        self._db.execute("UPDATE kiosk_entry SET sent = 1 WHERE id = ?", (id_,))
+    def mark_sent(self, id_: int, at: datetime | None) -> None:
+        """From ``at`` on it may have reached the ILS; ``None``: it surely has not."""
+        self._db.execute("UPDATE kiosk_waiting SET sent_at = ? WHERE id = ?", (_utc(at) if at else None, id_))
 
     def tried(self, id_: int) -> int:
         """Count a try that the state of the loan did not allow yet; return how many there were."""
-        row = self._db.execute("UPDATE kiosk_entry SET tries = tries + 1 WHERE id = ? RETURNING tries", (id_,))
+        row = self._db.execute("UPDATE kiosk_waiting SET tries = tries + 1 WHERE id = ? RETURNING tries", (id_,))
         return int(row.fetchone()[0])
 
-    def settle(self, id_: int) -> bool:
-        """Forget what a settled entry was about; return whether there is such an entry still open."""
-        return self._db.execute("UPDATE kiosk_entry SET state = 'settled', message = '', reason = '' "
-                                "WHERE id = ? AND state <> 'settled'", (id_,)).rowcount > 0
+    def is_overtaken(self, entry: Entry) -> bool:
+        """Whether something later has been done already with the copy."""
+        row = self._db.execute("SELECT at FROM kiosk_done WHERE subject = ?", (entry.subject,)).fetchone()
+        return row is not None and row[0] > _utc(entry.happened_at)
 
-    def dispute(self, id_: int, reason: str) -> None:
-        """Leave it to staff."""
-        self._db.execute("UPDATE kiosk_entry SET state = 'conflict', reason = ? WHERE id = ?", (reason, id_))
+    def settle(self, entry: Entry, *, done: bool) -> None:
+        """Forget an entry; ``done``: something was done with its copy, at its time."""
+        self._db.execute("DELETE FROM kiosk_waiting WHERE id = ?", (entry.id,))
+        if done:
+            self._db.execute("INSERT INTO kiosk_done VALUES (?, ?) ON CONFLICT (subject) DO UPDATE "
+                             "SET at = max(at, excluded.at)", (entry.subject, _utc(entry.happened_at)))
 
-    def _entries(self, where: str, *values: str) -> Iterator[Entry]:
-        columns = "id, barcode, message, place, happened_at, sent, state, reason"
-        for id_, barcode, message, place, at, sent, state, reason in self._db.execute(
-                f"SELECT {columns} FROM kiosk_entry WHERE {where}", values):  # noqa: S608
-            yield Entry(id_, barcode, _decode(message), place, datetime.fromisoformat(at), bool(sent), State(state),
-                        reason)
+    def _entries(self, subject: str) -> Iterator[Entry]:
+        for id_, message, place, at, before, sent_at in self._db.execute(
+                "SELECT id, message, place, happened_at, before, sent_at FROM kiosk_waiting WHERE subject = ? "
+                "ORDER BY happened_at, id", (subject,)):
+            yield Entry(id_, subject, _decode(message), Place(*json.loads(place)), datetime.fromisoformat(at),
+                        json.loads(before), datetime.fromisoformat(sent_at) if sent_at else None)
+
+
+def _utc(moment: datetime) -> str:
+    """Return a moment so that texts sort as times do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _encode(request: Message) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from connectors.agent.config import SettingsRefused
+from connectors.agent.custody import HOLD_DAYS
 from connectors.sip2.errors import ProfileError
 from connectors.sip2.profile import Checksum, ErrorDetection, Login, Profile, Terminator
 from schemas.identifiers import AgencyId, ShortText
@@ -27,6 +28,8 @@ class Kiosk(BaseModel):
 
     ``sort_bins`` names a bin for some libraries, ``alliance_bin`` is for all others, ``staff_bin`` for what a person
     must look at. Unless ``login`` is none, the machine logs in with ``user`` and ``password``.
+    ``locker`` is the pickup point that a locker (网借柜) is, by its name in the alliance's directory; it keeps a copy
+    for ``hold_days``. ``lines_max`` and ``idle_seconds`` bound what the machines of this table may cost.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +41,10 @@ class Kiosk(BaseModel):
     user: str = ""
     password: Annotated[str, Field(repr=False)] = ""
     location: str = ""
+    locker: ShortText = ""
+    hold_days: Annotated[int, Field(ge=1, le=60)] = HOLD_DAYS
+    lines_max: Annotated[int, Field(ge=1, le=10_000)] = 200
+    idle_seconds: Annotated[float, Field(gt=0)] = 900.0
     charset: str = "utf-8"
     terminator: Annotated[Terminator, BeforeValidator(_by_name)] = Terminator.CR
     delimiter: str = "|"

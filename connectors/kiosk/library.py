@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from connectors.agent.counter import Counter
 from connectors.agent.custody import Scan, Step
+from connectors.agent.lockers import LockerStays
 from connectors.agent.tables import Unit
 from connectors.ils.port import Ils
 from connectors.kiosk.backlog import Backlog
 from connectors.kiosk.dialect import to_ils
-from connectors.kiosk.routing import Copy, Found, Label, Reader, candidates, copy_of, labels_of, reader_of
-from connectors.sip2.messages import Message
+from connectors.kiosk.routing import WAITING, Copy, Found, Label, Reader, candidates, copy_of, labels_of, reader_of
+from connectors.sip2.answers import ItemInformation
+from connectors.sip2.dates import encode_date
+from connectors.sip2.messages import Message, build
 from connectors.sip2.verbs import Asks
 from schemas.bib import CirculationStatus
 from schemas.identifiers import AgencyId, ItemBarcode
@@ -43,7 +46,7 @@ class Library:
             return Found(reader, Copy.NONE, card)
         number = item.number
         owns, loans, is_behind = await self.counter.journal.run(
-            lambda unit: (unit.owns(number), unit.loans_with(number), Backlog(unit).has_replays(number)))
+            lambda unit: (unit.owns(number), unit.loans_with(number), Backlog(unit).is_behind(number)))
         fitting = candidates(request.id, item, loans, self.me)
         return Found(reader, copy_of(item, fitting, self.me, owns=owns), card, item, fitting, is_behind)
 
@@ -54,6 +57,16 @@ class Library:
             Sip2Error: there is no answer; ``InDoubt`` where a write may have happened.
         """
         return await self.client.request(to_ils(request, found, self.client.profile, self.me))
+
+    async def item_information(self, item: Label) -> ItemInformation:
+        """Ask by 17 how an own copy stands, with its title and due date as the ILS writes them.
+
+        Raises:
+            Sip2Error: there is no answer.
+        """
+        zone = self.client.profile.zone
+        request = build("17", transaction_date=encode_date(self.counter.office.clock(), zone), AO="", AB=item.number)
+        return ItemInformation.from_message(await self.ask_ils(request, Found(Reader.OURS, Copy.OWN, item=item)), zone)
 
     async def open_loans(self, item: Label, known: Iterable[Loan] = ()) -> tuple[Loan, ...]:
         """Return every open loan of such a copy in the alliance; none of a number that no copy can have.
@@ -89,7 +102,12 @@ class Library:
 
     def waits_here(self, loan: Loan) -> bool:
         """Whether the copy is at this library's point for its reader."""
-        return loan.custody is Custody.PICKUP_POINT and loan.holder == self.me
+        return loan.custody in WAITING and loan.holder == self.me
+
+    async def is_uncollected(self, loan: Loan) -> bool:
+        """Whether the time is over for which a locker of this library keeps, or kept, the copy."""
+        until = await self.counter.journal.run(lambda unit: LockerStays(unit.connection).until(loan.conv))
+        return until is not None and until < self.counter.office.clock()
 
     async def collected(self, item: Label) -> tuple[Loan, ...]:
         """Return the loans of such a copy whose reader has it from this library's point."""

@@ -15,17 +15,18 @@ from connectors.agent.custody import NothingToDo, Scan, Step
 from connectors.agent.link import GatewayUnreachable
 from connectors.agent.office import Refused
 from connectors.ils.port import IlsFailed
-from connectors.kiosk.backlog import State
+from connectors.kiosk.backlog import Place
 from connectors.kiosk.clerk import Clerk
 from connectors.kiosk.config import Kiosk
 from connectors.kiosk.dialect import neutral, to_kiosk
+from connectors.kiosk.fairness import Turns
 from connectors.kiosk.library import Library
 from connectors.kiosk.replies import Replies
-from connectors.kiosk.routing import ROUTES, Copy, Found, Label, Route, is_replay, route_of
-from connectors.kiosk.settling import Outcome
+from connectors.kiosk.routing import ROUTES, WAITING, Copy, Found, Label, Route, is_replay, route_of
+from connectors.kiosk.settling import Outcome, State
 from connectors.kiosk.texts import Text
 from connectors.sip2.dates import decode_date
-from connectors.sip2.errors import BadDate, InDoubt, Sip2Error
+from connectors.sip2.errors import BadDate, Sip2Error
 from connectors.sip2.messages import WRITES, Message, build
 from connectors.sip2.server import LineState
 from schemas.lending import Condition, Custody
@@ -43,31 +44,36 @@ class Proxy:
     kiosk: Kiosk
     library: Library
     clerk: Clerk
+    turns: Turns
 
     async def __call__(self, request: Message, line: LineState) -> Message:
         """Return the answer to ``request``."""
         own: Mapping[str, Callable[[Message], Message]] = {"93": self._log_in, "99": self._status}
         if request.id in own:
             return own[request.id](request)
+        async with self.turns.of(line.address):
+            return await self._answer(request, line)
+
+    async def _answer(self, request: Message, line: LineState) -> Message:
         asked = neutral(request, self.kiosk.profile)
         found = await self.library.find(asked)
         route = route_of(request.id, found)
-        if found.item is not None and await self._must_take_in(asked, found, route):
+        if found.item is not None and (request.id == "09" or is_replay(request)):
             return await self._take_in(request, found, self._place(line))
         if route is Route.REFUSED:
             return self._refuse(request, found)
+        if route is Route.LOCAL:
+            return await (self._write if request.id in WRITES else self._read)(request, found, self._place(line))
         if found.is_behind and request.id in WRITES:
             return self._replies.refused(request, Text.ILS_AWAY)
-        if route is Route.LOCAL:
-            return await self._local(request, found)
         return await _FEDERATION[request.id](self, request, found, self._place(line))
 
     @property
     def _replies(self) -> Replies:
         return Replies(self.kiosk, self.library.me, self.library.counter.office.clock())
 
-    def _place(self, line: LineState) -> str:
-        return f"{self.kiosk.place} {line.location}".strip()
+    def _place(self, line: LineState) -> Place:
+        return Place(f"{self.kiosk.place} {line.location}".strip(), self.kiosk.locker, self.kiosk.hold_days)
 
     def _log_in(self, request: Message) -> Message:
         given = f"{request.get('CN')}\n{request.get('CO')}".encode()
@@ -78,12 +84,6 @@ class Proxy:
         directory = self.library.counter.office.directory().directory
         return self._replies.status(directory.by_id[self.library.me].name_zh, _SUPPORTED, ANSWER_SECONDS_MAX)
 
-    async def _must_take_in(self, asked: Message, found: Found, route: Route) -> bool:
-        """Whether to take in what cannot be undone: an offline record, a book that may be the alliance's."""
-        if is_replay(asked):
-            return True
-        return asked.id == "09" and (route is Route.FEDERATION or found.is_behind or await self._is_doubtful(found))
-
     def _refuse(self, request: Message, found: Found) -> Message:
         if found.item is None and "AB" in request.spec.required:
             return self._replies.refused(request, Text.NO_BARCODE)
@@ -91,14 +91,10 @@ class Proxy:
             return self._replies.refused(request, Text.ASK_STAFF)
         return self._replies.refused(request, Text.ONLINE_ONLY if found.copy is Copy.ALLIANCE else Text.OTHER_READER)
 
-    async def _local(self, request: Message, found: Found) -> Message:
-        """Let the ILS answer. A write without an answer may have happened: the reader goes to staff, who are told."""
+    async def _read(self, request: Message, found: Found, _place: Place) -> Message:
+        """Let the ILS answer. A card that it does not know may be the pick-up code of an order."""
         try:
             answer = await self.library.ask_ils(neutral(request, self.kiosk.profile), found)
-        except InDoubt as error:
-            await self.library.alarm("kiosk_in_doubt", f"{error}, at {self.kiosk.place}, copy "
-                                                       f"{found.item.text if found.item else 'unknown'}")
-            return self._replies.refused(request, Text.IN_DOUBT)
         except Sip2Error:
             return self._replies.refused(request, Text.ILS_AWAY)
         if answer.id in ("64", "24") and answer.get("BL") != "Y" and found.card is not None:
@@ -107,32 +103,40 @@ class Proxy:
                 return self._replies.reader(request, waiting)
         return to_kiosk(answer, request, found, self.library.client.profile)
 
-    async def _is_doubtful(self, found: Found) -> bool:
-        """Whether a copy with one of our barcodes may be another's: ours is on the shelf, and such a copy is lent."""
-        if found.item is None or found.item.owner is not None or found.copy is not Copy.OWN:
-            return False
-        try:
-            return await self.library.is_on_shelf(found.item) and bool(await self.library.open_loans(found.item))
-        except (IlsFailed, GatewayUnreachable, Refused, TrustError):
-            return False
+    async def _write(self, request: Message, found: Found, place: Place) -> Message:
+        """Let the ILS do it. If its answer is lost, the machine is told what can be found out about it."""
+        outcome = await self.clerk.write(neutral(request, self.kiosk.profile), found, place)
+        if outcome.state is State.DONE:
+            return self._done(request, found, outcome)
+        if outcome.state is State.NOT_DONE:
+            return self._replies.refused(request, Text.NOT_DONE if outcome.finding else Text.ILS_AWAY)
+        return self._replies.refused(request, Text.IN_DOUBT)
 
-    async def _take_in(self, request: Message, found: Found, place: str) -> Message:
-        """Accept what has happened: durable first, answered then, whatever is away."""
-        assert found.item is not None
-        outcome = await self.clerk.accept(found.item.number, neutral(request, self.kiosk.profile), place,
-                                          self._happened_at(request), replay=is_replay(request))
+    def _done(self, request: Message, found: Found, outcome: Outcome) -> Message:
+        ils = self.library.client.profile
         if outcome.answer is not None:
-            return to_kiosk(outcome.answer, request, found, self.library.client.profile)
+            return to_kiosk(outcome.answer, request, found, ils)
+        assert outcome.finding is not None
+        return self._replies.done(request, outcome.finding)
+
+    async def _take_in(self, request: Message, found: Found, place: Place) -> Message:
+        """Accept what has happened: durable first, answered then, whatever is away."""
+        outcome = await self.clerk.accept(found.subject, neutral(request, self.kiosk.profile), place,
+                                          self._happened_at(request))
+        if outcome.answer is not None or outcome.finding is not None:
+            return self._done(request, found, outcome)
         if request.id == "11":
             return self._replies.lent(request, outcome.loan)
-        return self._taken(request, found.item, outcome)
+        return self._taken(request, found, outcome, place)
 
-    def _taken(self, request: Message, item: Label, outcome: Outcome) -> Message:
+    def _taken(self, request: Message, found: Found, outcome: Outcome, place: Place) -> Message:
         loan = outcome.loan
         if loan is None:
             text = Text.TO_STAFF if outcome.state is State.CONFLICT else Text.ACCEPTED
-            return self._replies.taken_in(request, item, text)
-        if loan.custody is Custody.PICKUP_POINT:
+            return self._replies.taken_in(request, found, text)
+        if loan.custody is Custody.PICKUP_POINT and place.locker:
+            return self._replies.taken_out(request, loan)
+        if loan.custody in WAITING:
             return self._replies.hold_here(request, loan)
         return self._replies.goes_home(request, loan)
 
@@ -148,7 +152,7 @@ class Proxy:
             moment = None
         return min(now, moment or now).astimezone(UTC)
 
-    async def _hand_over(self, request: Message, found: Found, place: str) -> Message:
+    async def _hand_over(self, request: Message, found: Found, place: Place) -> Message:
         """11 of a copy that waits here: hand it to its reader; at the home library its ILS must not block the card."""
         library = self.library
         if len(found.loans) != 1:
@@ -161,7 +165,7 @@ class Proxy:
         try:
             if found.card.text != loan.conv and not await self._is_in_good_standing(found.card, request.get("AD")):
                 return self._replies.refused(request, Text.NO_CREDIT)
-            scan = Scan(loan.barcode, Condition.GOOD, place, library.counter.office.clock())
+            scan = Scan(loan.barcode, Condition.GOOD, place.name, library.counter.office.clock())
             return self._replies.lent(request, await library.move(scan, loan, Step.HAND_OVER))
         except IlsFailed:
             return self._replies.refused(request, Text.ILS_AWAY)
@@ -173,7 +177,7 @@ class Proxy:
         standing = await self.library.ils.patron(card.number, pin or None)
         return standing.may_borrow and (standing.pin_accepted or not pin)
 
-    async def _item(self, _request: Message, found: Found, _place: str) -> Message:
+    async def _item(self, _request: Message, found: Found, _place: Place) -> Message:
         """17 of an alliance copy. One that the journal does not know is asked of the gateway."""
         assert found.item is not None
         loans = found.loans
@@ -184,14 +188,14 @@ class Proxy:
                 loans = ()
         return self._replies.item(found.item, loans[0] if len(loans) == 1 else None)
 
-    async def _reader(self, request: Message, _found: Found, _place: str) -> Message:
+    async def _reader(self, request: Message, _found: Found, _place: Place) -> Message:
         return self._replies.refused(request, Text.OTHER_READER)
 
-    async def _farewell(self, request: Message, _found: Found, _place: str) -> Message:
+    async def _farewell(self, request: Message, _found: Found, _place: Place) -> Message:
         return self._replies.farewell(request)
 
 
-_FEDERATION: Mapping[str, Callable[[Proxy, Message, Found, str], Awaitable[Message]]] = {
+_FEDERATION: Mapping[str, Callable[[Proxy, Message, Found, Place], Awaitable[Message]]] = {
     "11": Proxy._hand_over,
     "17": Proxy._item,
     "63": Proxy._reader,

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from types import MappingProxyType
+from typing import Any
 
 from connectors.kiosk.config import Kiosk
-from connectors.kiosk.routing import Label
+from connectors.kiosk.doubt import Finding
+from connectors.kiosk.routing import Found, Label
 from connectors.kiosk.texts import Text, say
 from connectors.sip2.dates import encode_date
 from connectors.sip2.fields import to_supported
-from connectors.sip2.messages import Message, build
+from connectors.sip2.messages import MESSAGES, Message, build
 from connectors.sip2.refusal import refusal
 from schemas.identifiers import AgencyId
 from schemas.lending import Custody
@@ -30,7 +32,8 @@ _STATUS: Mapping[Custody, str] = MappingProxyType({
     Custody.IN_TRANSIT_BACK: "10",
 })
 """Circulation status (18) by custody."""
-_HOLD_HERE, _SEND_TO_BRANCH, _OTHER = "01", "04", "99"
+_HOLD_HERE, _HOLD_ELSEWHERE, _SEND_TO_BRANCH, _OTHER = "01", "02", "04", "99"
+"""Alert types (CV): it waits for its reader here, or at another library; it goes home; a person must look."""
 _MAY_ONLY_COLLECT = " YYY".ljust(14)
 """Patron status of an alliance reader: renewals, recalls and holds are asked of the home library."""
 
@@ -62,20 +65,51 @@ class Replies:
                      transaction_date=self._now, AO=request.get("AO"), AA=request.get("AA"), AB=request.get("AB"),
                      AJ=loan.title if loan else "", AH=self._due(loan), CK=_BOOK, AF=say(text, self.kiosk.profile))
 
+    def done(self, request: Message, finding: Finding) -> Message:
+        """Say yes to a write whose own answer was lost, with what the ILS says of it afterwards."""
+        item = finding.item
+        values: dict[str, Any] = {
+            "ok": True, "payment_accepted": True, "renewal_ok": request.id == "29", "magnetic_media": "U",
+            "desensitize": request.id == "11", "resensitize": True, "alert": False, "available": False,
+            "transaction_date": self._now, "renewed_count": f"{len(finding.renewed):04}",
+            "unrenewed_count": f"{len(finding.unrenewed):04}", "BM": finding.renewed, "BN": finding.unrenewed,
+            "AO": request.get("AO"), "AA": request.get("AA"), "AB": request.get("AB"), "BK": request.get("BK"),
+            "AJ": item.title if item else None, "AH": item.message.get("AH") if item else None,
+            "AF": say(Text.DONE, self.kiosk.profile),
+        }
+        spec = MESSAGES[request.spec.answer or ""]
+        return build(spec.id, **{name: value for name, value in values.items() if name in spec.known})
+
     def goes_home(self, request: Message, loan: Loan) -> Message:
         """10: another library's copy was taken back and starts its way home, or one of ours is home."""
         if loan.supplier == self.me:
             return self._taken(request, Text.IS_HOME, self.me, title=loan.title)
-        return self._taken(request, Text.GOES_HOME, loan.supplier, alert=_SEND_TO_BRANCH, title=loan.title)
+        return self._taken(request, Text.GOES_HOME, loan.supplier, _SEND_TO_BRANCH, to=loan.supplier, title=loan.title)
 
     def hold_here(self, request: Message, loan: Loan) -> Message:
-        """10: the copy has come to the point where its reader collects it."""
-        return self._taken(request, Text.HOLD_HERE, None, alert=_HOLD_HERE, title=loan.title)
+        """10: the copy has come to the point where its reader collects it, or into the locker that is the point."""
+        text = Text.LOADED if loan.custody is Custody.LOCKER else Text.HOLD_HERE
+        return self._taken(request, text, loan.supplier, _HOLD_HERE, title=loan.title)
 
-    def taken_in(self, request: Message, item: Label, text: Text) -> Message:
-        """10: the machine keeps the book; what becomes of it is settled later, or by staff."""
-        elsewhere = item.owner not in (None, self.me)
-        return self._taken(request, text, item.owner, alert=_SEND_TO_BRANCH if elsewhere else _OTHER)
+    def taken_out(self, request: Message, loan: Loan) -> Message:
+        """10: nobody has collected the copy in time; it must leave the locker and go home."""
+        if loan.supplier == self.me:
+            return self._taken(request, Text.TAKEN_OUT, self.me, _OTHER, title=loan.title)
+        return self._taken(request, Text.TAKEN_OUT, loan.supplier, _SEND_TO_BRANCH, to=loan.supplier, title=loan.title)
+
+    def taken_in(self, request: Message, found: Found, text: Text) -> Message:
+        """10: the machine keeps the book; what becomes of it is settled later, or by staff.
+
+        A copy that is known to be on its way to its reader at another library goes on there.
+        """
+        owner = found.item.owner if found.item else None
+        astray = [loan for loan in found.loans if loan.custody is Custody.IN_TRANSIT]
+        if len(found.loans) == len(astray) == 1:
+            return self._taken(request, text, astray[0].supplier, _HOLD_ELSEWHERE, to=astray[0].pickup.agency,
+                               title=astray[0].title)
+        if owner in (None, self.me):
+            return self._taken(request, text, owner, _OTHER)
+        return self._taken(request, text, owner, _SEND_TO_BRANCH, to=owner)
 
     def item(self, item: Label, loan: Loan | None) -> Message:
         """18: how a copy of the alliance stands."""
@@ -98,12 +132,12 @@ class Replies:
         """36."""
         return build("36", end_session=True, transaction_date=self._now, AO=request.get("AO"), AA=request.get("AA"))
 
-    def _taken(self, request: Message, text: Text, owner: AgencyId | None, *, alert: str | None = None,
-               title: str = "") -> Message:
-        elsewhere = owner if owner != self.me else None
+    def _taken(self, request: Message, text: Text, owner: AgencyId | None, alert: str | None = None, *,
+               to: AgencyId | None = None, title: str = "") -> Message:
+        """Return a 10. CT and the bin say where ``to``; without that, an ``alert`` sends the copy to staff's bin."""
         return build("10", ok=True, resensitize=True, magnetic_media=False, alert=alert is not None,
                      transaction_date=self._now, AO=request.get("AO"), AB=request.get("AB"), AQ=owner or "", AJ=title,
-                     CL=self.kiosk.bin_for(elsewhere) if alert else None, CK=_BOOK, CT=elsewhere, CV=alert,
+                     CL=self.kiosk.bin_for(to) if alert else None, CK=_BOOK, CT=to, CV=alert,
                      AF=say(text, self.kiosk.profile))
 
     @property

@@ -54,7 +54,7 @@ class Label:
 class Found:
     """What a request is about. ``loans`` are the open loans whose copy may be the one at the machine.
 
-    ``is_behind``: offline records of this copy still wait, so that what comes now must not overtake them.
+    ``is_behind``: something about this copy or card still waits, which what comes now must not overtake.
     """
 
     reader: Reader
@@ -63,6 +63,11 @@ class Found:
     item: Label | None = None
     loans: tuple[Loan, ...] = ()
     is_behind: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What requests are kept in order about: the copy, else the card. No barcode has a blank in front."""
+        return self.item.number if self.item else f" {self.card.number if self.card else ''}"
 
 
 _LETTERS = {"L": Route.LOCAL, "F": Route.FEDERATION, "R": Route.REFUSED}
@@ -93,7 +98,8 @@ ROUTES: Mapping[str, Mapping[tuple[Reader, Copy], Route]] = MappingProxyType({
 })
 
 _AWAY = frozenset(Custody) - {Custody.SUPPLIER}
-_WAITING = frozenset({Custody.PICKUP_POINT})
+WAITING = frozenset({Custody.PICKUP_POINT, Custody.LOCKER})
+"""Where a copy waits for its reader."""
 
 
 def route_of(message_id: str, found: Found) -> Route:
@@ -135,7 +141,7 @@ def reader_of(card: Label | None, me: AgencyId) -> Reader:
 
 def candidates(message_id: str, item: Label, loans: Iterable[Loan], me: AgencyId) -> tuple[Loan, ...]:
     """Return the loans whose copy may be the one at the machine: what is lent out waits there, any other is away."""
-    custodies = _WAITING if message_id == "11" else _AWAY
+    custodies = WAITING if message_id == "11" else _AWAY
     return tuple(loan for loan in loans if loan.custody in custodies and item.owner in (None, loan.supplier)
                  and has_part(loan, me) and (message_id != "11" or loan.holder == me))
 

@@ -13,18 +13,19 @@ from functools import partial
 from connectors.agent.app import Connector
 from connectors.agent.config import SettingsRefused
 from connectors.agent.journal import Journal
-from connectors.ils.sip2 import Sip2Ils
-from connectors.kiosk.backlog import Backlog, Entry
+from connectors.kiosk.backlog import Backlog
 from connectors.kiosk.clerk import Clerk
 from connectors.kiosk.config import Kiosk, KioskSettings
+from connectors.kiosk.fairness import Turns
 from connectors.kiosk.library import Library
 from connectors.kiosk.profiles import Door, Doorman
 from connectors.kiosk.proxy import Proxy
 from connectors.kiosk.settling import Settling
-from connectors.sip2.client import Sip2Client
-from connectors.sip2.server import Sip2Server
+from connectors.sip2.server import Limits, Sip2Server
 from connectors.sip2.tls import server_context
-from connectors.sip2.verbs import Verbs
+
+REQUEST_BYTES_MAX = 65_536
+"""A machine's requests have a few hundred bytes: what is absurd is not even decoded, nor passed on, nor journalled."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,9 @@ class Kiosks:
     servers: tuple[Sip2Server, ...]
     journal: Journal
 
-    async def conflicts(self) -> list[Entry]:
-        """Return what machines took in and staff must settle, oldest first."""
-        return await self.journal.run(lambda unit: Backlog(unit).conflicts())
-
-    async def handled(self, entry: int) -> bool:
-        """Take a conflict off the list: staff have settled it. Return whether it stood there."""
-        return await self.journal.run(lambda unit: Backlog(unit).settle(entry))
-
     async def waiting(self) -> list[str]:
-        """Return the barcodes about which something waits for the ILS or the gateway."""
-        return await self.journal.run(lambda unit: Backlog(unit).barcodes())
+        """Return the copies and cards about which something waits for the ILS or the gateway."""
+        return await self.journal.run(lambda unit: Backlog(unit).subjects())
 
 
 @asynccontextmanager
@@ -61,16 +54,17 @@ async def serve_kiosks(connector: Connector, settings: KioskSettings) -> AsyncIt
     """
     sip2, clock = connector.settings.sip2, connector.office.clock
     await connector.journal.run(lambda unit: Backlog(unit).create())
-    async with Sip2Client(sip2.host, sip2.port, sip2.profile(), sip2.credentials(), max_lines=sip2.max_lines,
-                          deadline_seconds=sip2.deadline_seconds) as client, AsyncExitStack() as stack:
-        library = Library(connector.counter, client, Sip2Ils(Verbs(client, clock)))
-        clerk = Clerk(Settling(library), clock)
+    async with sip2.client(learned=connector.client.status().learned) as client, AsyncExitStack() as stack:
+        library = Library(connector.counter, client, sip2.ils(client, clock))
+        clerk, turns = Clerk(Settling(library), clock), Turns()
         stack.push_async_callback(clerk.close)
         ports: list[int] = []
         servers: list[Sip2Server] = []
         for (host, port), kiosks in settings.by_port.items():
-            door = Door(kiosks, lambda kiosk: Sip2Server(kiosk.host, kiosk.port, kiosk.profile,
-                                                         Proxy(kiosk, library, clerk), clock=clock))
+            door = Door(kiosks, lambda kiosk: Sip2Server(
+                kiosk.host, kiosk.port, kiosk.profile, Proxy(kiosk, library, clerk, turns), clock=clock,
+                limits=Limits(idle_seconds=kiosk.idle_seconds, lines_max=kiosk.lines_max,
+                              frame_bytes_max=REQUEST_BYTES_MAX)))
             servers += door.servers
             ports.append(await stack.enter_async_context(_listening(door, host, port, kiosks)))
         async with asyncio.TaskGroup() as loops:

@@ -25,7 +25,12 @@ class Text(Enum):
     ONLINE_ONLY = ("联盟图书请在网上办理", "alliance loans are managed online")
     NO_BARCODE = ("未读到条码", "no barcode was read")
     ILS_AWAY = ("图书馆系统暂时无法使用，请稍后再试", "the library system is away, please try again later")
-    IN_DOUBT = ("操作结果未知，请到服务台确认", "the outcome is not known: please see the staff")
+    IN_DOUBT = ("操作结果暂不明确，系统正在核对，请勿重复操作，可到服务台确认",
+                "the outcome is not known yet and being checked: please do not repeat it, or see the staff")
+    NOT_DONE = ("未办理成功，请重试", "it was not done: please try again")
+    DONE = ("办理成功", "done")
+    LOADED = ("已入柜，等待读者取书", "in the locker: waits for its reader")
+    TAKEN_OUT = ("逾期未取，请取出并退回所属馆", "not collected in time: take it out, it goes back to its library")
     ALLIANCE_READER = ("联盟读者", "alliance reader")
 
 

@@ -14,16 +14,23 @@ from typing import NamedTuple
 from connectors.sip2.checksum import SUMS, to_az
 from connectors.sip2.errors import NotReproducible, TruncatedMessage, UnknownField, UnknownMessage, WrongWidth
 from connectors.sip2.fields import CODE, FIELD_NAMES
-from connectors.sip2.messages import CANONICAL, MESSAGES, ChecksumState, Field, Form, Layout, Message, MessageSpec
+from connectors.sip2.messages import MESSAGES, ChecksumState, Field, Form, Layout, Message, MessageSpec
 from connectors.sip2.profile import CHARSETS, Checksum, Profile
 from connectors.sip2.repair import repair
-from connectors.sip2.text import Substitution, make_safe
+from connectors.sip2.text import Substitution, encoded, make_safe
 
 _KNOWN_CODES = frozenset(FIELD_NAMES)
-_SEQUENCES = {b"AY%dAZ" % sequence: sequence for sequence in range(10)}
+_MARKS = tuple(b"AY%dAZ" % sequence for sequence in range(10))
+_SEQUENCES = {mark: sequence for sequence, mark in enumerate(_MARKS)}
 # Some peers leave out AY, do not pad AZ to four digits, use small letters, or pad the frame.
 _TRAILER = re.compile(rb"((?:AY([0-9]))?AZ)([0-9A-Fa-f]{1,4}) *\Z")
 _TRAILER_BYTES_MAX = 16
+# Tables in which some characters have two codes: A2A2 and F9FC are the same corner of a frame.
+_DECODERS_WITH_TWINS = frozenset({"big5hkscs"})
+# What leaves a text from which the bytes cannot be told.
+_LOSSES = frozenset({"undecodable_bytes", "character_with_two_codes"})
+# What begins like a trailer where a field may begin, and goes on with something else than hexadecimal digits.
+_BROKEN_TRAILER = re.compile(rb"(AY([0-9])AZ)(.{0,8})\Z", re.DOTALL)
 # The only two messages that carry AZ without AY; their checksums are constants.
 _RESENDS = {"96": b"96AZFEF6", "97": b"97AZFEF5"}
 
@@ -40,7 +47,8 @@ class Codec:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self._decoder, self._encoder = CHARSETS[profile.charset]
+        self._charset = profile.charset
+        self._decoder, _ = CHARSETS[profile.charset]
         self._delimiter = profile.delimiter
         self._signs = profile.checksum is not Checksum.NONE
         self._sum = SUMS[profile.checksum]
@@ -65,12 +73,11 @@ class Codec:
             raise TruncatedMessage(spec.id, spec.width, len(head.partition(self._delimiter)[0]))
         fields, lead, gaps = self._split_fields(text[end:], spec, problems)
         is_canonical = not problems and odd_trailer is None
-        # Filled at once: the __init__ of a frozen dataclass costs a tenth of the parse.
+        # Filled at once, but for defaults: the __init__ of a frozen dataclass costs a tenth of the parse.
         message = object.__new__(Message)
-        message.__dict__.update(
-            id=spec.id, head=head, fields=fields, sequence=sequence, checksum=state, problems=tuple(problems),
-            raw=frame, layout=CANONICAL if is_canonical else Layout(lead, gaps, odd_trailer, form),
-        )  # fmt: skip
+        message.__dict__.update(id=spec.id, head=head, fields=fields, sequence=sequence, checksum=state, raw=frame)
+        if not is_canonical:
+            message.__dict__.update(problems=tuple(problems), layout=Layout(lead, gaps, odd_trailer, form))
         return message
 
     def encode(self, message: Message, sequence: int | None = None) -> Encoded:
@@ -82,11 +89,10 @@ class Codec:
         """
         if message.id in _RESENDS:
             return Encoded((_RESENDS[message.id] if self._signs else message.id.encode()) + self._terminator)
-        text, substitutions = self._to_text(message)
-        body = text.encode(self._encoder)
+        text, body, substitutions = self._write(message)
         if sequence is None or not self._signs:
             return Encoded(body + self._terminator, substitutions)
-        return Encoded(self._sign(body, text, b"AY%dAZ" % sequence) + self._terminator, substitutions)
+        return Encoded(self._sign(body, text, _MARKS[sequence]) + self._terminator, substitutions)
 
     def reproduce(self, message: Message) -> bytes:
         """Return the frame of a decoded message as it was received, made from its parts and not from ``raw``.
@@ -105,7 +111,7 @@ class Codec:
             return body + layout.trailer
         if message.checksum == "absent":
             return body
-        return self._sign(body, text, b"AZ" if message.sequence is None else b"AY%dAZ" % message.sequence)
+        return self._sign(body, text, b"AZ" if message.sequence is None else _MARKS[message.sequence])
 
     def _strip_trailer(self, frame: bytes, problems: list[str]) -> tuple[str, int | None, ChecksumState, bytes | None]:
         """Return the text, AY, whether AZ is right, and the trailer where it is not what we would write."""
@@ -130,29 +136,38 @@ class Codec:
         if not self._signs:
             return text, sequence, "absent", trailer[0]
         right = to_az(self._sum(frame[: trailer.start(3)], text, mark, self._delimiter))
+        is_right = az.upper().rjust(len(right), b"0") == right
         if len(az) < len(right):
             problems.append("checksum_not_padded")
-        is_right = int(az, 16) == int(right, 16)
         if not is_right:
             problems.append("checksum_wrong")
         return text, sequence, "ok" if is_right else "bad", None if trailer[0] == mark + right else trailer[0]
 
     def _find_trailer(self, frame: bytes) -> re.Match[bytes] | None:
         found = _TRAILER.search(frame, max(0, len(frame) - _TRAILER_BYTES_MAX))
-        if found is None or found[2]:
+        if found is not None and found[2]:
             return found
-        # Without AY it may as well be the end of an unterminated value: believe it only where a field may start.
+        found = found or _BROKEN_TRAILER.search(frame, max(0, len(frame) - _TRAILER_BYTES_MAX))
+        if found is None or self._delimiter.encode() in found[3]:
+            return None
+        # It may as well be the end of an unterminated value: believe it only where a field may start.
         body = frame[: found.start()]
         spec = MESSAGES.get(body[:2].decode("latin-1"))
         is_field = body.endswith(self._delimiter.encode()) or (spec is not None and len(body) == 2 + spec.width)
         return found if is_field else None
 
     def _decode_text(self, body: bytes, problems: list[str]) -> str:
+        if body.isascii():
+            # The same in every charset here, and several times as fast as by a codec of one.
+            return body.decode("ascii")
         try:
-            return body.decode(self._decoder)
+            text = body.decode(self._decoder)
         except UnicodeDecodeError:
             problems.append("undecodable_bytes")
             return body.decode(self._decoder, "replace")
+        if self._decoder in _DECODERS_WITH_TWINS and text.encode(self._decoder) != body:
+            problems.append("character_with_two_codes")
+        return text
 
     def _sign(self, body: bytes, text: str, mark: bytes) -> bytes:
         signed = body + mark
@@ -173,15 +188,19 @@ class Codec:
         problems += reading.problems
         return reading.fields, reading.lead, reading.gaps
 
-    def _to_text(self, message: Message) -> tuple[str, tuple[Substitution, ...]]:
-        delimiter, fields = self._delimiter, message.fields
+    def _write(self, message: Message) -> tuple[str, bytes, tuple[Substitution, ...]]:
+        """Return the text up to the trailer, its bytes, and what was replaced in it."""
         self._check_shape(message)
-        text = message.id + message.head + "".join([f"{code}{value}{delimiter}" for code, value in fields])
-        if text.isprintable() and text.count(delimiter) == len(fields) and self._can_encode(text):
-            return text, ()
-        fields, substitutions = make_safe(message.id, fields, self._encoder, delimiter)
-        text = message.id + message.head + "".join([f"{code}{value}{delimiter}" for code, value in fields])
-        return text, substitutions
+        delimiter, start, fields = self._delimiter, message.id + message.head, message.fields
+        text = start + "".join([f"{code}{value}{delimiter}" for code, value in fields])
+        body = encoded(text, self._charset) if text.isprintable() and text.count(delimiter) == len(fields) else None
+        if body is not None:
+            return text, body, ()
+        fields, substitutions = make_safe(message.id, fields, self._charset, delimiter)
+        text = start + "".join([f"{code}{value}{delimiter}" for code, value in fields])
+        body = encoded(text, self._charset)
+        assert body is not None
+        return text, body, substitutions
 
     def _check_shape(self, message: Message) -> None:
         spec = MESSAGES.get(message.id)
@@ -196,19 +215,10 @@ class Codec:
                 if not CODE.fullmatch(code):
                     raise UnknownField(message.id, code)
 
-    def _can_encode(self, text: str) -> bool:
-        if text.isascii():
-            return True
-        try:
-            text.encode(self._encoder)
-        except UnicodeEncodeError:
-            return False
-        return True
-
 
 def _compose(text: str, problems: list[str]) -> tuple[str, Form | None]:
     """Return the text in the form NFC, and the form it had; None where that cannot be told."""
-    if "undecodable_bytes" in problems:
+    if not _LOSSES.isdisjoint(problems):
         return unicodedata.normalize("NFC", text), None
     if unicodedata.is_normalized("NFC", text):
         return text, "NFC"

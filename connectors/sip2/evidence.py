@@ -17,7 +17,8 @@ from connectors.sip2.profile import Checksum, Profile, Terminator
 
 _NOISE_BEFORE = b"\r\n\0 \xef\xbb\xbf"
 _END = re.compile(rb"[\r\n]+")
-_TRAILER = re.compile(rb"(?:AY[0-9])?AZ[0-9A-Fa-f]{1,4} *\Z")
+# With AY it is one even where what follows AZ is no checksum.
+_TRAILER = re.compile(rb"(?:AY[0-9]AZ[0-9A-Za-z]{0,8}|AZ[0-9A-Fa-f]{1,4}) *\Z")
 # A run of question marks where a name should stand is what a server writes for characters that its charset lacks.
 _LOST_TEXT = re.compile(rb"(?:AM|AE|AJ|AF)[^|]*\?\?")
 

@@ -33,8 +33,11 @@ FIELD_WIDTHS = {
     "CI": 1, "CJ": 18, "CK": 3, "CM": 18, "CQ": 1,
 }  # fmt: skip
 
-#: Shown as ``•••`` in every repr: passwords, and what names or locates a reader.
+#: Passwords, and what names or locates a reader: needed by nobody who looks at a line.
 SECRET_CODES = frozenset({"AC", "AD", "CO", "AE", "BD", "BE", "BF", "DA"})
+
+#: Shown as ``•••`` in every repr: these, and card numbers.
+HIDDEN_CODES = SECRET_CODES | {"AA", "CY"}
 
 #: Sent unchanged or not at all: a substituted character would name somebody or something else.
 EXACT_CODES = frozenset({"AA", "AB", "AC", "AD", "AO", "BK", "CG", "CN", "CO", "CP"})

@@ -18,6 +18,7 @@ from connectors.sip2.probe import (
     unanswered_ids,
 )
 from connectors.sip2.profile import Checksum, Login
+from connectors.sip2.tls import TROUBLES
 
 _SKEW_SECONDS_MAX = 60
 _HOUR_SECONDS = 3600
@@ -48,7 +49,9 @@ _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 #: Code: severity, Chinese, English.
 TEXTS: Mapping[str, tuple[Severity, str, str]] = {
+    "host_unknown": (_E, "没有这个主机名，请检查地址", "there is no host of that name: check the address"),
     "unreachable": (_E, "无法连接，请检查地址、端口和防火墙", "no connection: check address, port and firewall"),
+    **{trouble.value: (_E, *texts) for trouble, texts in TROUBLES.items()},
     "silent": (_E, "已连接但没有应答，可能连接数已满", "connected, but no answer: perhaps no line is free"),
     "closed": (_E, "对方不作应答就断开", "the peer closes without a word"),
     "endless": (_E, "应答没有结尾", "the answer never ends"),
@@ -113,8 +116,8 @@ def _say(code: str, **values: object) -> Finding:
 
 def _of_line(diagnosis: Diagnosis) -> Iterator[Finding]:
     observed = diagnosis.observed
-    if not observed.is_reachable:
-        yield _say("unreachable")
+    if observed.obstacle or not observed.is_reachable:
+        yield _say(observed.obstacle or "unreachable")
     elif diagnosis.profile is None and observed.telnet is None:
         yield _say(_why_nothing(diagnosis))
     if not observed.is_complete:

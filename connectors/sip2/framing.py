@@ -16,6 +16,11 @@ _NOISE_BEFORE = b"\r\n\0 \xef\xbb\xbf"
 _NOISE_AFTER = b"\r\n\0"
 
 
+def trimmed(piece: bytes) -> bytes:
+    """Return what stood between two terminators without the noise around it; empty where there was nothing else."""
+    return piece.rstrip(_NOISE_AFTER).lstrip(_NOISE_BEFORE)
+
+
 class FrameSplitter:
     """Collects what arrives and yields whole frames without terminators. Empty ones are skipped."""
 
@@ -36,7 +41,12 @@ class FrameSplitter:
         self._buffer += data
 
     def frames(self) -> Iterator[bytes]:
-        """Yield the frames that are complete.
+        """Yield the frames that are complete, until ``take`` has none."""
+        while (frame := self.take()) is not None:
+            yield frame
+
+    def take(self) -> bytes | None:
+        """Return the next frame that is complete, if there is one.
 
         Raises:
             FrameTooLong: once per oversized frame, which is dropped up to its terminator. Call again to go on.
@@ -50,9 +60,8 @@ class FrameSplitter:
                 continue
             if end > self._limit_bytes:
                 raise FrameTooLong(self._limit_bytes)
-            frame = frame.rstrip(_NOISE_AFTER).lstrip(_NOISE_BEFORE)
-            if frame:
-                yield frame
+            if frame := trimmed(frame):
+                return frame
         self._searched = len(self._buffer)
         if self._searched > self._limit_bytes:
             already, self._skipping = self._skipping, True
@@ -60,3 +69,4 @@ class FrameSplitter:
             self._searched = 0
             if not already:
                 raise FrameTooLong(self._limit_bytes)
+        return None

@@ -12,6 +12,7 @@ from connectors.sip2.messages import Message, build
 from connectors.sip2.profile import CHARSETS, Login, Profile
 from connectors.sip2.session import ScSession
 from connectors.sip2.telnet import Prompt, PromptReader
+from connectors.sip2.tls import explained
 
 # After the deadline: how much longer, as a share of it, the answer to 97 may take.
 _GRACE = 1 / 3
@@ -88,7 +89,7 @@ class Line(asyncio.Protocol):
                 )
                 await line._begin(credentials or Credentials("", ""), seconds)
         except (OSError, TimeoutError, NoAnswer) as error:
-            raise LineDown(f"{address}: no line ({error or 'no answer in time'})") from None
+            raise LineDown(f"{address}: no line ({explained(error) or 'no answer in time'})") from None
         finally:
             if line is not None and line.acs_status is None:
                 line.close()
@@ -212,7 +213,8 @@ class Line(asyncio.Protocol):
         self._is_open = False
         self._text_came.set()
         if not self._session.is_idle:
-            self._settle(self._session.abandon(f"the connection broke ({exc or 'closed by the ACS'})"))
+            why = explained(exc) if exc else "closed by the ACS"
+            self._settle(self._session.abandon(f"the connection broke ({why})"))
 
     def _settle(self, outcome: Message | LineError) -> None:
         if self._waiter is None or self._waiter.done():

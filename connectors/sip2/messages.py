@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from connectors.sip2.errors import UnknownField, UnknownMessage, WrongWidth
-from connectors.sip2.fields import CODE, FIELD_NAMES, FIELD_WIDTHS, SECRET_CODES
+from connectors.sip2.fields import CODE, FIELD_NAMES, FIELD_WIDTHS, HIDDEN_CODES
 
 Field = tuple[str, str]
 ChecksumState = Literal["ok", "bad", "absent"]
@@ -218,7 +218,7 @@ class Message:
 
     def __repr__(self) -> str:
         shown = [f"{name}={text!r}" for name, text in self.fixed.items()]
-        shown += [f"{code}={'•••' if code in SECRET_CODES else repr(value)}" for code, value in self.fields]
+        shown += [f"{code}={'•••' if code in HIDDEN_CODES else repr(value)}" for code, value in self.fields]
         return f"<{self.id} {self.spec.name} {' '.join(shown)}>".replace(" >", ">")
 
 

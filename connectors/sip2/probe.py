@@ -97,10 +97,14 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Observations:
-    """All that was seen. ``is_complete`` is False where time ran out before the last question."""
+    """All that was seen. ``is_complete`` is False where time ran out before the last question.
+
+    ``obstacle`` is the code of the finding that says why there was no connection worth having.
+    """
 
     exchanges: tuple[Exchange, ...] = ()
     is_reachable: bool = False
+    obstacle: str = ""
     telnet: Telnet | None = None
     is_complete: bool = True
     has_credentials: bool = False

@@ -29,7 +29,6 @@ class _Reader:
         # What precedes the first code is read as a field without one.
         self._code = ""
         self._parts: list[str] = []
-        self._padding = ""
         self._empty_segments = 0
         self._found: dict[str, None] = {}
 
@@ -57,8 +56,12 @@ class _Reader:
 
     def _close(self, *, is_ended: bool) -> None:
         delimiters = self._empty_segments + (is_ended and bool(self._parts))
-        self._fields.append((self._code, self._delimiter.join(self._parts)))
-        self._gaps.append(self._padding + self._delimiter * delimiters)
+        value = self._delimiter.join(self._parts)
+        kept = value.rstrip(" ") if self._code == "BX" else value
+        if kept != value:
+            self._found["padded"] = None
+        self._fields.append((self._code, kept))
+        self._gaps.append(value[len(kept) :] + self._delimiter * delimiters)
         self._empty_segments = 0
 
     def _open(self, segment: str) -> None:
@@ -70,11 +73,7 @@ class _Reader:
             self._fields.append((code, segment[start : start + width]))
             self._gaps.append("")
             code, start = following, start + width + 2
-        value = segment[start:]
-        kept = value.rstrip(" ") if code == "BX" else value
-        if kept != value:
-            self._found["padded"] = None
-        self._code, self._parts, self._padding = code, [kept], value[len(kept) :]
+        self._code, self._parts = code, [segment[start:]]
 
 
 def repair(segments: list[str], spec: MessageSpec, delimiter: str) -> Reading:

@@ -2,14 +2,14 @@
 
 A handler answers requests; framing, checksums, repeats, 96 and 97 are the session's. Bounds: one request of a line is
 worked on at a time and reading stops meanwhile; a line is cut off that reads its answers too slowly, that never ends
-a frame, never logs in, gives three wrong passwords, or is idle. A telnet login reaches the handler as a 93.
+a frame, says nothing, never logs in, gives three wrong passwords, or is idle. A telnet login reaches the handler as 93.
 Deliberately absent: who may log in and what a request does, both the handler's.
 """
 
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -19,6 +19,7 @@ from typing import Any, Self, cast
 from connectors.sip2.counters import Counters, Report, no_report
 from connectors.sip2.dates import encode_date
 from connectors.sip2.errors import BuildError
+from connectors.sip2.framing import FRAME_BYTES_MAX
 from connectors.sip2.messages import Message, build
 from connectors.sip2.profile import CHARSETS, Login, Profile
 from connectors.sip2.refusal import refusal
@@ -36,6 +37,7 @@ class LineState:
     """One kiosk's connection, as its handler sees it. ``notes`` is the handler's own, for the life of the line."""
 
     peer: str
+    address: str = ""
     logged_in: bool = False
     user: str = ""
     location: str = ""
@@ -44,6 +46,9 @@ class LineState:
 
 # Frames of one line after which the others have their turn, where handlers never wait.
 _TURNS_MAX = 64
+
+# Requests have a few hundred bytes; a thousand idle lines have 4 MB of these.
+_READ_BYTES = 4096
 
 Handler = Callable[[Message, LineState], Awaitable[Message]]
 
@@ -57,6 +62,7 @@ class Limits:
     frame_seconds: float = 60.0
     write_seconds: float = 30.0
     lines_max: int = 2000
+    frame_bytes_max: int = FRAME_BYTES_MAX
 
 
 class Sip2Server:
@@ -115,27 +121,39 @@ class Sip2Server:
         await self.close()
 
 
-class ServerLine(asyncio.Protocol):
-    """One connection. A task lives only while a request is worked on, so that an idle line costs little."""
+class ServerLine(asyncio.BufferedProtocol):
+    """One connection. A task lives only while a request is worked on, so that an idle line costs little.
+
+    It reads into a small buffer of its own: a plain protocol is given 256 KiB of fresh memory for each read, which as
+    the heap happens to lie costs more than all the rest.
+    """
 
     def __init__(self, server: Sip2Server) -> None:
         self._server = server
-        self._session = AcsSession(server.profile, server.counters.count)
+        self._session = AcsSession(server.profile, server.counters.count, server.limits.frame_bytes_max)
         self._loop = asyncio.get_running_loop()
         self._gate = Gate() if server.profile.login is Login.TELNET else None
         self._strikes = 0
         self._state = LineState("")
+        self._buffer = bytearray(_READ_BYTES)
         self._task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
         self._heard_at = self._loop.time()
+        self._has_spoken = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    @property
+    def address(self) -> str:
+        """Where the line comes from, without the port."""
+        return self._state.address
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit the line, or close it where there are too many."""
         self._transport = cast("asyncio.Transport", transport)
-        self._state.peer = str(transport.get_extra_info("peername"))
-        if len(self._server.lines) >= self._server.limits.lines_max:
+        name = transport.get_extra_info("peername")
+        self._state.peer, self._state.address = str(name), str(name[0])
+        if not has_room(self.address, [line.address for line in self._server.lines], self._server.limits.lines_max):
             _LOGGER.warning("%s: refused, %d lines are open", self._state.peer, len(self._server.lines))
             self._transport.abort()
             return
@@ -151,6 +169,14 @@ class ServerLine(asyncio.Protocol):
         self._writable.set()
         for timer in self._timers.values():
             timer.cancel()
+
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        """Return where to read into."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was read."""
+        self.data_received(bytes(self._buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """Work on what came; while a request is worked on, only take it in and stop reading."""
@@ -187,7 +213,7 @@ class ServerLine(asyncio.Protocol):
             for turn in count(1):
                 if self._transport.is_closing() or not self._session.advance():
                     break
-                self._heard_at = self._loop.time()
+                self._heard_at, self._has_spoken = self._loop.time(), True
                 if turn % _TURNS_MAX == 0:
                     await asyncio.sleep(0)
                 if self._session.request is not None:
@@ -268,7 +294,8 @@ class ServerLine(asyncio.Protocol):
         """Close the line once it has used up our patience; one timer per line, not one per message."""
         limits = self._server.limits
         patience = limits.idle_seconds
-        if self._server.profile.login is not Login.NONE and not self._state.logged_in:
+        is_stranger = self._server.profile.login is not Login.NONE and not self._state.logged_in
+        if is_stranger or not self._has_spoken:
             patience = min(patience, limits.login_seconds)
         if self._session.is_mid_frame:
             patience = min(patience, limits.frame_seconds)
@@ -277,6 +304,11 @@ class ServerLine(asyncio.Protocol):
             self._transport.close()
             return
         self._timers["watch"] = self._loop.call_later(min(max(left, 0.1), limits.frame_seconds), self._watch)
+
+
+def has_room(address: str, taken: Sequence[str], most: int) -> bool:
+    """Whether one more line from ``address`` may be open: the last quarter is for those that have none yet."""
+    return len(taken) < most - most // 4 or (len(taken) < most and address not in taken)
 
 
 # Reads well where a server is entered: ``async with serve(host, port, profile, handler) as server``.

@@ -76,7 +76,7 @@ class ScSession:
         self._strict = profile.error_detection is ErrorDetection.STRICT
         self._splitter = FrameSplitter(profile.terminator)
         self._report = report
-        self._outbox = bytearray()
+        self._outbox = b""
         self._sequence = 9
         self._turn = Turn.IDLE
         self._request = _ASK_AGAIN
@@ -109,8 +109,7 @@ class ScSession:
 
     def data_to_send(self) -> bytes:
         """Return what is to be written to the socket now, once."""
-        data = bytes(self._outbox)
-        self._outbox.clear()
+        data, self._outbox = self._outbox, b""
         return data
 
     def receive(self, data: bytes) -> Message | None:
@@ -209,7 +208,7 @@ class AcsSession:
         self._strict = profile.error_detection is ErrorDetection.STRICT
         self._splitter = FrameSplitter(profile.terminator, frame_bytes_max)
         self._report = report
-        self._outbox = bytearray()
+        self._outbox = b""
         #: The request that waits for ``answer``.
         self.request: Message | None = None
         self._last_sent = self._dialect.codec.encode(_SAY_AGAIN).data
@@ -236,7 +235,7 @@ class AcsSession:
         if self.request is not None:
             raise OutOfTurn(f"message {self.request.id} is not answered yet")
         try:
-            frame = next(self._splitter.frames(), None)
+            frame = self._splitter.take()
             if frame is None:
                 return False
             message = self._dialect.codec.decode(frame)
@@ -268,8 +267,7 @@ class AcsSession:
 
     def data_to_send(self) -> bytes:
         """Return what is to be written to the socket now, once."""
-        data = bytes(self._outbox)
-        self._outbox.clear()
+        data, self._outbox = self._outbox, b""
         return data
 
     def _hear(self, message: Message) -> None:

@@ -29,10 +29,19 @@ class Prompt(Enum):
     PASSWORD = auto()
 
 
+def _prompt(words: str, chinese: str) -> re.Pattern[bytes]:
+    """Return the pattern of a text that ends in one of the words, as in ``Username:`` or ``login> ``."""
+    known = [words.encode(), *(word.encode(charset) for word in chinese.split() for charset in ("utf-8", "gbk"))]
+    signs = [b"[:>?]", *("：".encode(charset) for charset in ("utf-8", "gbk"))]
+    return re.compile(rb"(%s)[ \t]*(%s)[ \t]*\Z" % (b"|".join(known), b"|".join(signs)), re.IGNORECASE)
+
+
 _PROMPTS = {
-    Prompt.LOGIN: re.compile(rb"(login|username|user ?id): *\Z", re.IGNORECASE),
-    Prompt.PASSWORD: re.compile(rb"password: *\Z", re.IGNORECASE),
+    Prompt.LOGIN: _prompt("(log ?[io]n|user|account)[ _-]?(name|id)?", "用户名 用户 帐号 账号 登录名"),
+    Prompt.PASSWORD: _prompt("password|passwd|passcode|passphrase|(?<![a-z])pin", "密码 口令"),
 }
+# Telnet's own negotiation (RFC 854: IAC, a verb, an option) is no text, and need not be answered.
+_NEGOTIATION = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
 
 
 class PromptReader:
@@ -44,7 +53,8 @@ class PromptReader:
     @property
     def prompt(self) -> Prompt:
         """What the server waits for."""
-        return next((prompt for prompt, pattern in _PROMPTS.items() if pattern.search(self._tail)), Prompt.NOTHING)
+        text = _NEGOTIATION.sub(b"", self._tail)
+        return next((prompt for prompt, pattern in _PROMPTS.items() if pattern.search(text)), Prompt.NOTHING)
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the socket; only their end is kept."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from connectors.sip2.errors import Unencodable
 from connectors.sip2.fields import EXACT_CODES
 from connectors.sip2.messages import Field
+from connectors.sip2.profile import CHARSETS
 
 # The sign that stands for a missing character in Chinese print (缺字); GBK and Big5 have it.
 _MISSING = "\N{WHITE SQUARE}"
@@ -25,10 +26,26 @@ class Substitution:
     replacement: str = field(repr=False)
 
 
+def encoded(text: str, charset: str) -> bytes | None:
+    """Return the bytes of ``text``, None where a character is missing or would be read as another.
+
+    ASCII is the same in every charset here and need not go the slow way. Big5's two common tables disagree about the
+    bytes of Cyrillic and kana; what a GBK or Big5 system sends is read by the larger table.
+    """
+    if text.isascii():
+        return text.encode("ascii")
+    decoder, encoder = CHARSETS[charset]
+    try:
+        data = text.encode(encoder)
+        return data if decoder == encoder or data.decode(decoder) == text else None
+    except UnicodeError:
+        return None
+
+
 def make_safe(
     message_id: str, fields: tuple[Field, ...], charset: str, delimiter: str
 ) -> tuple[tuple[Field, ...], tuple[Substitution, ...]]:
-    """Return the fields as they can be sent in ``charset`` (a Python codec), and each substitution made.
+    """Return the fields as they can be sent in ``charset`` (a profile's), and each substitution made.
 
     Raises:
         Unencodable: a field that must stay exact would change.
@@ -69,8 +86,4 @@ def _may_stand(character: str, charset: str) -> bool:
 
 
 def _is_encodable(character: str, charset: str) -> bool:
-    try:
-        character.encode(charset)
-    except UnicodeEncodeError:
-        return False
-    return True
+    return encoded(character, charset) is not None

@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from connectors.tools.terminal import table
+from connectors.agent.conflicts import Cause
+from connectors.tools.terminal import plain, table
 from schemas.lending import Custody
 from schemas.lifecycle import LoanStatus
+from trust.clocks import ClockState
+from trust.standing import day, standing_lines, warning_lines
 
 Loan = Mapping[str, Any]
 
@@ -36,12 +39,41 @@ WORDS: Mapping[str, str] = MappingProxyType({
 STEPS: Mapping[str, str] = MappingProxyType({
     "dispatch": "寄出 dispatch to the pickup library",
     "arrived": "到馆 arrived: put it on the pickup shelf",
+    "load locker": "入柜 load locker: it waits there for its reader",
+    "take out": "出柜 take out: it is no longer in the locker",
     "hand over": "交给读者 hand over to the reader",
     "take back": "收还 take back from the reader",
     "send back": "寄回 send back to its owner",
     "come home": "回馆 come home: back to its shelf",
 })
 """What a scan did, and what staff do with the copy."""
+
+ACTIONS: Mapping[str, str] = MappingProxyType({
+    "checkout": "借出",
+    "checkin": "还书",
+    "renew": "续借",
+    "renew_all": "全部续借",
+    "hold": "预约",
+    "fee_paid": "缴费",
+    "block_patron": "停用读者证",
+    "patron_enable": "启用读者证",
+    "item_status_update": "更新馆藏状态",
+})
+"""What a machine was asked for, by SIP2's name."""
+
+CAUSES: Mapping[str, str] = MappingProxyType({
+    Cause.SEVERAL_COPIES: "条码对应多册，请看书上馆名标签 several copies have this barcode: look at the owner's label",
+    Cause.UNKNOWN_COPY: "没有这册书的未结借阅 no open loan of this copy: whose is it?",
+    Cause.UNEXPECTED: "与借阅状态不符 the loan does not allow this now",
+    Cause.NOT_RESERVED: "书不是为该读者预留的 it did not wait here for the reader who took it",
+    Cause.FOREIGN_CARD: "本馆图书被外馆读者证借走 our copy was lent to another library's card",
+    Cause.ILS_REFUSED: "本馆系统拒绝 the ILS refused",
+    Cause.ILS_NOT_ASKED: "本馆系统不接受此请求 the ILS cannot be asked this",
+    Cause.OUT_OF_ORDER: "离线记录晚到，之后已有操作 an offline record that came after a later one was done",
+    Cause.OUTCOME_UNKNOWN: "结果不明，请在本馆系统核对 the outcome is not known: look into the ILS",
+    Cause.WRONG_LOCKER: "放入的书柜不是读者的取书点 not the pickup point that the reader chose",
+})
+"""Why something is on staff's list."""
 
 _STATUS_ROWS: Mapping[str, str] = MappingProxyType({
     "agency": "成员馆 Agency",
@@ -50,6 +82,14 @@ _STATUS_ROWS: Mapping[str, str] = MappingProxyType({
     "tasks": "待办 ILS 操作 Tasks at the ILS",
     "statement": "有待答复对账单 Statement to answer",
     "received": "已收报文 Messages received",
+    "unconfirmed": "待确认报文 Messages not confirmed yet",
+    "log_seen": "已核证据日志至 Evidence log seen up to",
+})
+
+_CLOCK: Mapping[str, str] = MappingProxyType({
+    ClockState.RIGHT: "准 right",
+    ClockState.OFF: "不准，请校时 off: set it",
+    ClockState.WRONG: "错误，已停止签名 wrong: nothing is signed",
 })
 
 Column = tuple[str, Callable[[Loan], object]]
@@ -66,6 +106,7 @@ LOAN_COLUMNS: Sequence[Column] = (
     ("读者馆 Home", lambda loan: loan["home"]),
     ("供书馆 Supplier", lambda loan: loan["supplier"]),
     ("应还 Due", lambda loan: loan["due_date"]),
+    ("须核对 Look at", lambda loan: loan.get("attention")),
 )
 PULL_COLUMNS: Sequence[Column] = (
     *_COPY,
@@ -76,7 +117,7 @@ PULL_COLUMNS: Sequence[Column] = (
 
 def worded(value: str | None) -> str:
     """Return a status or custody as staff read it."""
-    return f"{WORDS.get(value or '', '')} {value or ''}".strip()
+    return _doubled(WORDS, value)
 
 
 def loans_text(loans: Sequence[Loan], columns: Sequence[Column] = LOAN_COLUMNS) -> str:
@@ -88,7 +129,14 @@ def loans_text(loans: Sequence[Loan], columns: Sequence[Column] = LOAN_COLUMNS) 
 
 def status_text(status: Mapping[str, Any]) -> str:
     """Return the connector's state, a line each, and its alarms."""
-    text = table(("项目 What", "现状 State"), [(title, _shown(status[key])) for key, title in _STATUS_ROWS.items()])
+    rows = [(title, _shown(status[key])) for key, title in _STATUS_ROWS.items() if key in status]
+    if clock := status.get("clock"):
+        rows.append(("时钟 Clock", f"{_CLOCK[clock['state']]} ({clock['ahead_seconds']:+} s)"))
+    if directory := status.get("directory"):
+        rows += [*standing_lines(directory), ("网关担保至 Vouched for until", _vouched(directory))]
+    text = table(("项目 What", "现状 State"), rows)
+    if directory and (warnings := warning_lines(directory)):
+        text = "\n".join((text, "", "提醒 Warnings", *map(plain, warnings)))
     alarms = [(alarm["at"], alarm["code"], alarm["detail"]) for alarm in status["alarms"]]
     return f"{text}\n\n{table(('时间 At', '警报 Alarm', '说明 Detail'), alarms)}" if alarms else text
 
@@ -98,9 +146,63 @@ def scan_text(scan: Mapping[str, Any]) -> str:
     return f"{STEPS.get(scan['step'], scan['step'])}\n{loans_text([scan['loan']])}"
 
 
+def conflicts_text(conflicts: Sequence[Mapping[str, Any]]) -> str:
+    """Return what staff must settle, as a table."""
+    if not conflicts:
+        return "没有 none"
+    titles = ("编号 ID", "时间 When", "地点 Where", "操作 What", "条码 Barcode", "读者证 Card", "原因 Why",
+              "说明 Detail")
+    return table(titles, [[each["id"], each["happened_at"], each["place"], _doubled(ACTIONS, each["action"]),
+                           each["barcode"], each["card"], CAUSES[each["cause"]], each["detail"]]
+                          for each in conflicts])
+
+
+def handled_text(answer: Mapping[str, Any]) -> str:
+    """Return that a conflict is off the list."""
+    return f"已处理 handled: {answer['handled']}"
+
+
+def uncollected_text(stays: Sequence[Mapping[str, Any]]) -> str:
+    """Return what is to be taken out of the lockers, as a table."""
+    if not stays:
+        return "没有 none"
+    titles = ("书柜 Locker", "保留至 Kept until", *(title for title, _ in _COPY))
+    return table(titles, [[stay["place"], stay["until"], *(read(stay["loan"]) for _, read in _COPY)]
+                          for stay in stays])
+
+
+def reset_text(report: Mapping[str, Any]) -> str:
+    """Return how many streams begin anew, and every message that was given up."""
+    text = f"重新编号的报文流 streams that begin anew: {report['streams']}"
+    if not report["given_up"]:
+        return text
+    lost = [(message["type"], message["conv"], message["dst"]) for message in report["given_up"]]
+    return f"{text}\n\n{table(('作废报文 Given up', '借阅 Loan', '发往 To'), lost)}"
+
+
+def erased_text(erasure: Mapping[str, Any]) -> str:
+    """Return what was erased, and what is kept because it is still needed."""
+    return table(("借阅 Loans", "报文 Messages", "登录 Sign-ins", "保留 Kept"),
+                 [(erasure["loans"], erasure["messages"], erasure["sessions"], erasure["kept"])])
+
+
+def address_text(answer: Mapping[str, Any]) -> str:
+    """Return where to bring a copy, on one line."""
+    return f"{answer['conv']}  {plain(answer['address'])}"
+
+
 def harvest_text(report: Mapping[str, Any]) -> str:
     """Return what became of the catalogue file's records."""
     return table(("读取 Read", "送出 Sent", "坏记录 Bad"), [(report["read"], report["sent"], report["bad"])])
+
+
+def _doubled(words: Mapping[str, str], value: str | None) -> str:
+    return f"{words.get(value or '', '')} {value or ''}".strip()
+
+
+def _vouched(directory: Mapping[str, Any]) -> str:
+    until = day(directory["vouched_until"])
+    return f"{until} 已过期 over" if directory["is_stale"] and directory["vouched_until"] else until
 
 
 def _shown(value: object) -> object:

@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.sip2.errors import BuildError
 from connectors.sip2.findings import Finding, findings_of
-from connectors.sip2.line import Credentials
 from connectors.sip2.probe import Diagnosis, diagnose, login_of
 from connectors.sip2.profile import Profile
 from connectors.tools.address import host_and_port
 from connectors.tools.doctor_visit import UNKNOWN_ID, Case, Visit
 from connectors.tools.files import whole_file
+from connectors.tools.sip2_options import add_tls_options, address_of, credentials
 from connectors.tools.terminal import WrongUse, note, plain, say, say_json, table
 
 Clock = Callable[[], datetime]
@@ -38,6 +38,7 @@ def add_commands(commands: Any) -> None:
                         help="the library's own, for times without a zone (Asia/Shanghai)")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     doctor.add_argument("--write", type=Path, metavar="FILE.toml", help="write the profile that was found")
+    add_tls_options(doctor)
     doctor.set_defaults(run=_run)
 
 
@@ -49,12 +50,6 @@ def _pair(text: str) -> tuple[str, str | None]:
     return name, secret if colon else None
 
 
-def credentials(text: str) -> Credentials:
-    """Read ``USER:PASSWORD``; for ``argparse``."""
-    user, password = _pair(text)
-    return Credentials(user, password or "")
-
-
 def _timezone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -64,8 +59,8 @@ def _timezone(name: str) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    (host, port), (patron_id, pin) = arguments.sip2, arguments.patron
-    case = Case(host, port, arguments.timezone, arguments.login, patron_id, pin, arguments.item)
+    address, (patron_id, pin) = address_of(arguments.sip2, arguments), arguments.patron
+    case = Case(address, arguments.timezone, arguments.login, patron_id, pin, arguments.item, bool(arguments.cert))
     diagnosis, findings = asyncio.run(examine(case, lambda: datetime.now(UTC)))
     if arguments.json:
         say_json(to_json(diagnosis, findings))

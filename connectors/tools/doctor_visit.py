@@ -1,7 +1,7 @@
 """The doctor's visit: one line after another to an ILS, careful questions, every answer noted. Asks only ``QUESTIONS``.
 
 What to conclude is ``connectors.sip2.probe``'s; this module only asks, and asks on in the dialect found so far.
-Bounds: seconds and bytes for each answer (``doctor_wire``), and seconds for the whole visit. A line that fell silent or
+Bounds: seconds and bytes for each answer (``sip2_wire``), and seconds for the whole visit. A line that fell silent or
 was closed is replaced by a fresh one, since an answer that comes late would be taken for the next question's.
 """
 
@@ -14,7 +14,7 @@ from connectors.sip2.codec import Codec
 from connectors.sip2.dates import BLANK_DATE, encode_date
 from connectors.sip2.evidence import ECHO_SAMPLES
 from connectors.sip2.fields import to_summary
-from connectors.sip2.line import Credentials
+from connectors.sip2.line import Address, Credentials
 from connectors.sip2.messages import Message, build
 from connectors.sip2.probe import (
     QUESTIONS,
@@ -31,9 +31,15 @@ from connectors.sip2.probe import (
     unanswered_ids,
 )
 from connectors.sip2.profile import Checksum, Login, Profile, Terminator
-from connectors.tools.doctor_wire import ANSWER_SECONDS, SETTLE_SECONDS, Wire, is_prompt
+from connectors.sip2.tls import CERTIFICATE_TROUBLES, TlsFailed, TlsTrouble, client_context, trouble_of
+from connectors.tools.sip2_wire import BANNER_SECONDS, HostUnknown, Wire, is_prompt
 
-VISIT_SECONDS = 24.0
+VISIT_SECONDS = 22.0
+ANSWER_SECONDS = 2.5
+#: No list is asked for but one page of five, so an honest answer is far shorter; all are looked at again in the end.
+ANSWER_BYTES_MAX = 1 << 17
+#: The LF of a CRLF may come in a segment of its own.
+SETTLE_SECONDS = 0.05
 #: No reader and no copy is named so: what an ILS says of them shows that it answers, and tells of nobody.
 UNKNOWN_ID = "DELTA-DOCTOR"
 # CRLF ends a frame for every server, but some read the LF as part of the next, so only a line's first question has it.
@@ -48,15 +54,18 @@ _HELLOS = (
 
 @dataclass(frozen=True)
 class Case:
-    """Where the ILS listens, and whom we may ask about. ``pin`` is None where none was given."""
+    """Where the ILS listens, and whom we may ask about. ``pin`` is None where none was given.
 
-    host: str
-    port: int
+    ``shows_certificate``: the address's TLS has a certificate of our own.
+    """
+
+    address: Address
     timezone: str
     credentials: Credentials | None = None
     patron_id: str = UNKNOWN_ID
     pin: str | None = field(default=None, repr=False)
     item_id: str = UNKNOWN_ID
+    shows_certificate: bool = False
 
 
 class Visit:
@@ -74,10 +83,10 @@ class Visit:
             async with asyncio.timeout(VISIT_SECONDS):
                 await self._run()
         except TimeoutError:
-            self.observed = replace(self.observed, is_complete=False)
-        except OSError:
-            # It was reachable, or was not; what was heard until now stands.
-            pass
+            self._note(is_complete=False)
+        except OSError as error:
+            # What was heard until now stands.
+            self._note_failure(error)
         finally:
             self._drop()
         return self.observed
@@ -85,6 +94,7 @@ class Visit:
     async def _run(self) -> None:
         await self._find_language()
         if self.observed.hello is None:
+            await self._explain_hanging_up()
             return
         if self.observed.telnet is None:
             await self._compare_logins()
@@ -110,6 +120,23 @@ class Visit:
                 self._note(telnet=Telnet.OFFERED)
             if said.is_answered:
                 return
+
+    async def _explain_hanging_up(self) -> None:
+        """Find out whether TLS is why the peer closed each line without a word."""
+        if {each.ended for each in self.observed.exchanges} != {Ended.CLOSED} or self.observed.obstacle:
+            return
+        address = self._case.address
+        if address.tls is None:
+            try:
+                self._wire = await Wire.open(replace(address, tls=client_context()), ANSWER_SECONDS)
+            except TlsFailed as error:
+                if error.trouble not in CERTIFICATE_TROUBLES:
+                    return
+            except OSError:
+                return
+            self._note(obstacle=TlsTrouble.WANTED)
+        elif not self._case.shows_certificate:
+            self._note(obstacle=TlsTrouble.OURS_WANTED)
 
     async def _compare_logins(self) -> None:
         """Ask without a login on one line, and log in on another."""
@@ -192,6 +219,8 @@ class Visit:
         assert self._wire is not None
         data = Codec(profile).encode(request, self._wire.next_sequence()).data
         ended, raw = await self._wire.ask(data)
+        if trouble := trouble_of(self._wire.failure):
+            self._note(obstacle=trouble)
         if step is Step.HELLO and ended is Ended.ANSWERED:
             # How frames end is told by this one; later an LF that comes behind is noise before the next.
             raw += await self._wire.overhear(SETTLE_SECONDS)
@@ -200,13 +229,13 @@ class Visit:
         return said
 
     async def _connect(self) -> None:
-        self._wire = wire = await Wire.open(self._case.host, self._case.port)
+        self._wire = wire = await Wire.open(self._case.address, ANSWER_SECONDS, ANSWER_BYTES_MAX)
         is_first = not self.observed.is_reachable
         self._note(is_reachable=True)
         if self.observed.telnet is not None:
             is_prompted = await wire.is_prompted(ANSWER_SECONDS)
         else:
-            is_prompted = is_first and await wire.is_prompted()
+            is_prompted = is_first and await wire.is_prompted(BANNER_SECONDS)
         if is_prompted:
             login = self._case.credentials
             self._note(telnet=await wire.log_in(login) if login else Telnet.OFFERED)
@@ -233,6 +262,13 @@ class Visit:
 
     def _note(self, **changes: object) -> None:
         self.observed = replace(self.observed, **changes)  # type: ignore[arg-type]
+
+    def _note_failure(self, error: OSError) -> None:
+        """Name what kept us from connecting. Once a line was open, the ILS was merely short of another."""
+        if isinstance(error, TlsFailed):
+            self._note(is_reachable=True, obstacle=error.trouble)
+        elif not self.observed.is_reachable:
+            self._note(obstacle="host_unknown" if isinstance(error, HostUnknown) else "unreachable")
 
     def _drop(self) -> None:
         if self._wire is not None:

@@ -1,8 +1,8 @@
-"""``delta-connector sip2``: SIP2 messages made readable, recorded and asked again, with what is secret masked.
+"""``delta-connector sip2``: SIP2 messages made readable, sent, recorded and asked again.
 
 ``parse`` prints one JSON object a line for each frame of a file or pipe, and goes on after one it cannot read. Frames
-end with CR, LF or both, since captures pass through editors. Deliberately absent: writes; the desk and the connector
-speak to the ILS, so that every one of them is journalled.
+end with CR, LF or both, since captures pass through editors. It shows what whoever asks has in hand, every value as it
+stands; ``--mask`` is for output that is passed on. The other commands have modules of their own, and always mask.
 """
 
 import argparse
@@ -10,28 +10,35 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from connectors.sip2.codec import Codec
-from connectors.sip2.errors import FormatError
-from connectors.sip2.framing import FRAME_BYTES_MAX, FrameSplitter
+from connectors.sip2.errors import FormatError, FrameTooLong
+from connectors.sip2.fields import SECRET_CODES
+from connectors.sip2.framing import FRAME_BYTES_MAX, trimmed
 from connectors.sip2.messages import Message
-from connectors.sip2.profile import CHARSETS, Profile
-from connectors.tools import sip2_capture, sip2_replay
-from connectors.tools.sip2_shapes import error_json, load_profile, message_json
+from connectors.sip2.profile import Profile
+from connectors.tools import sip2_capture, sip2_replay, sip2_send
+from connectors.tools.sip2_options import add_dialect_options, dialect_named
+from connectors.tools.sip2_shapes import error_json, message_json
 from connectors.tools.terminal import say_json
 
 _BLOCK_BYTES = 1 << 16
 _END = re.compile(rb"[\r\n]")
 
 
-def pieces(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield what stands between line ends, with its offset; one that outgrows a frame is cut a byte behind the limit.
+def frames(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield what stands between line ends and is more than noise, with the offset of its first byte.
 
-    Memory stays bounded, whatever is fed in.
+    Memory stays bounded, whatever is fed in: what outgrows a frame is cut a byte behind the limit.
     """
+    for offset, piece in _pieces(stream):
+        if frame := trimmed(piece):
+            yield offset + piece.index(frame), frame
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     pending, offset, dropped = b"", 0, 0
     while block := stream.read1(_BLOCK_BYTES):  # type: ignore[attr-defined]  # a pipe gives what it has
         first, *rest = _END.split(block)
@@ -45,16 +52,15 @@ def pieces(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     yield offset, pending
 
 
-def read_piece(codec: Codec, piece: bytes) -> Iterator[Message]:
-    """Yield the message of a piece; none where it holds only what peers send between frames.
+def read_frame(codec: Codec, frame: bytes) -> Message:
+    """Return the message in ``frame``.
 
     Raises:
-        FormatError: the piece is no SIP2 message.
+        FormatError: it is none.
     """
-    splitter = FrameSplitter()
-    splitter.feed(piece + b"\r")
-    for frame in splitter.frames():
-        yield codec.decode(frame)
+    if len(frame) > FRAME_BYTES_MAX:
+        raise FrameTooLong(FRAME_BYTES_MAX)
+    return codec.decode(frame)
 
 
 def add_commands(commands: Any) -> None:
@@ -63,23 +69,22 @@ def add_commands(commands: Any) -> None:
     verbs = sip2.add_subparsers(required=True, metavar="COMMAND")
     parse = verbs.add_parser("parse", help="逐条解析 print each message as one JSON object a line")
     parse.add_argument("input", metavar="FILE", help="a file of frames, or - for standard input")
-    parse.add_argument("--profile", type=Path, metavar="TOML", help="the dialect; a connector.toml will do")
-    parse.add_argument("--charset", choices=tuple(CHARSETS), help="overrides the profile's")
+    add_dialect_options(parse)
+    parse.add_argument("--mask", action="store_true", help="遮盖密码和读者资料 mask passwords and readers' data")
     parse.add_argument("--json", action="store_true", help="accepted as everywhere; the output is always JSON")
     parse.set_defaults(run=_parse)
+    sip2_send.add_commands(verbs)
     sip2_capture.add_commands(verbs)
     sip2_replay.add_commands(verbs)
 
 
 def _parse(arguments: argparse.Namespace) -> int:
-    profile = load_profile(arguments.profile) if arguments.profile else Profile()
-    codec = Codec(replace(profile, charset=arguments.charset) if arguments.charset else profile)
-    failed = False
+    codec = Codec(dialect_named(arguments, Profile()))
+    failed, hidden = False, SECRET_CODES if arguments.mask else frozenset[str]()
     with nullcontext(sys.stdin.buffer) if arguments.input == "-" else Path(arguments.input).open("rb") as stream:
-        for offset, piece in pieces(stream):
+        for offset, frame in frames(stream):
             try:
-                for message in read_piece(codec, piece):
-                    say_json(message_json(message))
+                say_json(message_json(read_frame(codec, frame), hidden))
             except FormatError as error:
                 failed = True
                 say_json(error_json(error, offset))

@@ -2,7 +2,7 @@
 
 Every byte is handed on untouched, and what both sides say is noted as JSON lines, secrets masked before anything is
 written. Frames may end with CR, LF or both. Where no dialect is named, each frame is read as UTF-8, else as GBK.
-Deliberately absent: TLS, and any answer of our own.
+The ILS may be called with TLS. Deliberately absent: TLS on the terminal's side, and any answer of our own.
 """
 
 import argparse
@@ -13,48 +13,33 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from connectors.sip2.codec import Codec
 from connectors.sip2.errors import FormatError
 from connectors.sip2.framing import FrameSplitter
-from connectors.sip2.profile import CHARSETS, Profile, Terminator
+from connectors.sip2.line import Address
+from connectors.sip2.profile import Terminator
+from connectors.sip2.tls import trouble_of
 from connectors.tools.address import host_and_any_port, host_and_port
-from connectors.tools.sip2_shapes import load_profile, message_json
+from connectors.tools.sip2_options import add_dialect_options, add_tls_options, address_of, reader_named
+from connectors.tools.sip2_reader import Reader
 from connectors.tools.terminal import Refused, WrongUse, error_code, note
 
 _BLOCK_BYTES = 1 << 16
 _CONNECT_SECONDS = 10.0
-_USUAL_CHARSETS = ("utf-8", "gbk")
 
 Clock = Callable[[], datetime]
 Side = Literal["sc", "acs"]
-
-
-class Reader:
-    """Reads a frame in the first of its dialects in which it is whole text."""
-
-    def __init__(self, profiles: Sequence[Profile]) -> None:
-        self._codecs = [Codec(profile) for profile in profiles]
-
-    def read(self, frame: bytes) -> dict[str, object]:
-        """Return a frame's JSON; of one that is no message only its length: it may be a password at a prompt."""
-        try:
-            readings = [codec.decode(frame) for codec in self._codecs]
-        except FormatError as error:
-            return {"error": error_code(error), "bytes": len(frame)}
-        whole = (message for message in readings if "undecodable_bytes" not in message.problems)
-        return message_json(next(whole, readings[0]))
 
 
 @dataclass
 class Tap:
     """Joins terminals to one ILS. ``put`` takes each noted line; ``failure`` is what it failed with, if it did."""
 
-    target: tuple[str, int]
+    target: Address
     reader: Reader
     put: Callable[[dict[str, object]], None]
     clock: Clock
@@ -85,16 +70,21 @@ class Tap:
         line = self._lines
         writers = [writer]
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                ils_reader, ils_writer = await asyncio.open_connection(*self.target)
+            ils_reader, ils_writer = await self._call()
             writers.append(ils_writer)
             pumps = (self._pump(line, "sc", reader, ils_writer), self._pump(line, "acs", ils_reader, writer))
             await _first_of([asyncio.ensure_future(pump) for pump in pumps])
         except OSError as error:
-            self._note(line, {"error": "line_down", "detail": type(error).__name__})
+            self._note(line, {"error": "line_down", "detail": trouble_of(error) or type(error).__name__})
         finally:
             for each in writers:
                 each.close()
+
+    async def _call(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        target = self.target
+        name = (target.server_name or target.host) if target.tls else None
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            return await asyncio.open_connection(target.host, target.port, ssl=target.tls, server_hostname=name)
 
     async def _pump(self, line: int, side: Side, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         splitter = FrameSplitter(Terminator.LF)
@@ -109,11 +99,18 @@ class Tap:
         """Note the frames that are whole; False where one was too long and there may be more."""
         try:
             for frame in splitter.frames():
-                self._note(line, {"from": side, **self.reader.read(frame)})
+                self._note(line, {"from": side, **self._read(frame)})
         except FormatError as error:
             self._note(line, {"from": side, "error": error_code(error)})
             return False
         return True
+
+    def _read(self, frame: bytes) -> dict[str, object]:
+        """Return a frame's JSON; of one that is no message only its length: it may be a password at a prompt."""
+        try:
+            return self.reader.read_json(frame)
+        except FormatError as error:
+            return {"error": error_code(error), "bytes": len(frame)}
 
     def _note(self, line: int, said: dict[str, object]) -> None:
         moment = self.clock().astimezone(UTC).isoformat(timespec="milliseconds")
@@ -141,25 +138,17 @@ def add_commands(verbs: Any) -> None:
                         help="where terminals call; port 0 is any that is free")
     record.add_argument("--to", type=host_and_port, required=True, metavar="HOST:PORT", help="the ILS")
     record.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="a new file of JSON lines")
-    record.add_argument("--profile", type=Path, metavar="TOML", help="the dialect; without it UTF-8 or GBK")
-    record.add_argument("--charset", choices=tuple(CHARSETS), help="overrides the profile's")
+    add_dialect_options(record)
+    add_tls_options(record)
     record.add_argument("--any-address", action="store_true", help="listen on another than a loopback address")
     record.set_defaults(run=_record)
-
-
-def reader_of(profile: Path | None, charset: str | None) -> Reader:
-    """Return the reader for what the options name."""
-    if profile is None and charset is None:
-        return Reader([Profile(charset=name) for name in _USUAL_CHARSETS])
-    known = load_profile(profile) if profile else Profile()
-    return Reader([replace(known, charset=charset or known.charset)])
 
 
 def _record(arguments: argparse.Namespace) -> int:
     host, _ = arguments.listen
     if not arguments.any_address and not _is_loopback(host):
         raise WrongUse(f"{host} is no loopback address; --any-address lets others on the network call")
-    reader = reader_of(arguments.profile, arguments.charset)
+    target, reader = address_of(arguments.to, arguments), reader_named(arguments)
     try:
         # Readers' card numbers stand in it.
         descriptor = os.open(arguments.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -170,7 +159,7 @@ def _record(arguments: argparse.Namespace) -> int:
         def put(said: dict[str, object]) -> None:
             file.write(json.dumps(said, ensure_ascii=False) + "\n")
 
-        asyncio.run(_run(Tap(arguments.to, reader, put, lambda: datetime.now(UTC)), arguments.listen))
+        asyncio.run(_run(Tap(target, reader, put, lambda: datetime.now(UTC)), arguments.listen))
     return 0
 
 
@@ -178,7 +167,7 @@ async def _run(tap: Tap, listen: tuple[str, int]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, tap.stopped.set)
     async with tap.listening(*listen) as port:
-        note(f"{listen[0]}:{port} -> {tap.target[0]}:{tap.target[1]}")
+        note(f"{listen[0]}:{port} -> {tap.target}")
         await tap.stopped.wait()
     if tap.failure is not None:
         raise tap.failure

@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,17 +20,24 @@ from connectors.sip2.client import Sip2Client
 from connectors.sip2.dates import encode_date
 from connectors.sip2.errors import BuildError, LineDown, LineError, LoginRefused
 from connectors.sip2.fields import CODE
-from connectors.sip2.line import Credentials
+from connectors.sip2.line import Address, Credentials
 from connectors.sip2.messages import MESSAGES, Message, build
-from connectors.sip2.profile import CHARSETS, ErrorDetection, Login, Profile
+from connectors.sip2.profile import Profile
 from connectors.tools.address import host_and_port
-from connectors.tools.doctor import credentials
-from connectors.tools.sip2_shapes import MASK, load_profile
+from connectors.tools.sip2_options import (
+    add_dialect_options,
+    add_tls_options,
+    address_of,
+    credentials,
+    dialect_to_speak,
+)
+from connectors.tools.sip2_shapes import MASK
 from connectors.tools.terminal import Refused, error_code, say_json
 
 READS = frozenset({"99", "17", "23", "63"})
 """What may be asked again."""
 
+_SAY_AGAIN = frozenset({"96", "97"})
 _DEADLINE_SECONDS = 15.0
 
 
@@ -47,6 +54,11 @@ class Recorded(BaseModel):
     def codes(self) -> frozenset[str]:
         """The coded fields that are there."""
         return frozenset(code for code, _ in self.fields)
+
+    @property
+    def is_question(self) -> bool:
+        """It may be asked again: nothing of its fixed part was masked, as is done where its form was in doubt."""
+        return self.side == "sc" and self.message in READS and MASK not in self.fixed.values()
 
     def to_message(self, moment: str) -> Message:
         """Return the request, dated ``moment``. Masked values stay away, or empty where the table wants the field.
@@ -78,7 +90,7 @@ class Comparison:
 
 
 def read_recording(path: Path) -> Iterator[tuple[Recorded, Recorded | None]]:
-    """Yield each recorded question of ``READS`` with the answer it had, if any.
+    """Yield each recorded question of ``READS`` with the answer it had, if any; one that was said again counts once.
 
     Raises:
         Refused: a line is no recorded line.
@@ -88,11 +100,11 @@ def read_recording(path: Path) -> Iterator[tuple[Recorded, Recorded | None]]:
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, text in enumerate(file, 1):
             said = _read_line(f"{path}, line {number}", text)
-            if said is None:
+            if said is None or said.message in _SAY_AGAIN:
                 continue
-            if asked := waiting.pop(said.line, None):
+            if (asked := waiting.pop(said.line, None)) and asked != said:
                 yield asked, said if said.message == MESSAGES[asked.message].answer else None
-            if said.side == "sc" and said.message in READS:
+            if said.is_question:
                 waiting[said.line] = said
     yield from ((asked, None) for asked in waiting.values())
 
@@ -141,22 +153,21 @@ def add_commands(verbs: Any) -> None:
     parser.add_argument("recording", type=Path, metavar="FILE", help="what 'sip2 record' wrote")
     parser.add_argument("address", type=host_and_port, metavar="HOST:PORT", help="the ILS to ask")
     parser.add_argument("--login", type=credentials, metavar="USER:PASSWORD", help="a recording holds no password")
-    parser.add_argument("--profile", type=Path, metavar="TOML", help="the dialect, as 'doctor --write' writes it")
-    parser.add_argument("--charset", choices=tuple(CHARSETS), help="overrides the profile's")
+    parser.add_argument("--json", action="store_true", help="accepted as everywhere; the output is always JSON")
+    add_dialect_options(parser)
+    add_tls_options(parser)
     parser.set_defaults(run=_replay)
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    profile = Profile(error_detection=ErrorDetection.WARN, login=Login.SIP if arguments.login else Login.NONE)
-    if arguments.profile:
-        profile = load_profile(arguments.profile)
-    profile = replace(profile, charset=arguments.charset or profile.charset)
-    return asyncio.run(_compare(arguments.recording, arguments.address, profile, arguments.login))
+    return asyncio.run(_compare(arguments.recording, address_of(arguments.address, arguments),
+                                dialect_to_speak(arguments), arguments.login))
 
 
-async def _compare(path: Path, address: tuple[str, int], profile: Profile, login: Credentials | None) -> int:
+async def _compare(path: Path, address: Address, profile: Profile, login: Credentials | None) -> int:
     code = 0
-    async with Sip2Client(*address, profile, login, max_lines=1, deadline_seconds=_DEADLINE_SECONDS) as client:
+    async with Sip2Client(address.host, address.port, profile, login, max_lines=1, deadline_seconds=_DEADLINE_SECONDS,
+                          tls=address.tls, server_name=address.server_name) as client:
         async for comparison in replay(path, client, lambda: datetime.now(UTC)):
             say_json(comparison.to_json())
             code = code or int(bool(comparison.differences))

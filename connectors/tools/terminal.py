@@ -50,8 +50,9 @@ def note(text: str) -> None:
 
 
 def say_json(value: object) -> None:
-    """Print one JSON value on one line."""
-    say(json.dumps(value, ensure_ascii=False))
+    """Print one JSON value on one line: in ASCII where standard output has not every character, as UTF-8 has."""
+    is_utf8 = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
+    say(json.dumps(value, ensure_ascii=not is_utf8))
 
 
 def plain(value: object) -> str:

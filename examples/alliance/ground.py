@@ -3,7 +3,7 @@
 ::
 
     root.json                the root that everybody trusts
-    directory/               roots/ targets.json directory.json tariff.json policies.json
+    directory/               roots/ targets.json 1/directory.json 1/tariff.json 1/policies.json
     gateway/                 gateway.toml sign.pem passphrase gateway.db operator.sock
     <slug>/                  connector.toml sign.pem seal.pem passphrase journal.db desk.sock catalogue.mrc
 
@@ -100,7 +100,7 @@ def write_connector_settings(ground: Ground, libraries: Iterable[Library], ports
         profile, credentials, mapping = library.sip2, library.credentials, item_mapping(library)
         sip2 = {"port": ports[library.slug].sip2, "charset": profile.charset, "terminator": _name(profile.terminator),
                 "checksum": profile.checksum.value, "login": profile.login.value,
-                "institution": profile.institution, "institutional_card": ALLIANCE_CARD, "max_lines": 3}
+                "institution": profile.institution, "institutional_cards": [ALLIANCE_CARD], "max_lines": 3}
         if credentials is not None:
             sip2 |= {"user": credentials.user, "password": credentials.password}
         marc = {"file": "catalogue.mrc", "charset": library.marc.charset, "item_tag": mapping.tag,
@@ -124,7 +124,7 @@ def _publish(ground: Ground, directory: Directory, gateway: VerifyingKey, now: d
     files = {DIRECTORY_FILE: encode_document(directory), TARIFF_FILE: encode_document(TARIFF),
              POLICIES_FILE: encode_document(POLICIES)}
     root = sign_document(Root, build_root(
-        version=1, expires=now + timedelta(days=730), gateway=gateway,
+        version=1, expires=now + timedelta(days=730), gateway=Quorum((gateway,), 1),
         admins=Quorum(tuple(key.verifying for key in admins), ADMINS_NEEDED),
         editors=Quorum(tuple(key.verifying for key in editors), EDITORS_NEEDED)), admins[:ADMINS_NEEDED])
     targets = sign_document(Targets, build_targets(version=1, expires=now + timedelta(days=365), files=files),
@@ -141,7 +141,8 @@ def _member(folder: Path, library: Library, now: datetime) -> Agency:
     return agency.model_copy(update={
         "city_zh": library.city_zh, "city_en": library.city_en, "province": library.province,
         "latitude_microdegrees": round(library.lat * 1e6), "longitude_microdegrees": round(library.lon * 1e6),
-        "net_debit_cap_fen": NET_DEBIT_CAP_FEN, "pickup_points": ("总服务台",)})
+        "net_debit_cap_fen": NET_DEBIT_CAP_FEN, "pickup_points": ("总服务台",),
+        "delivering_points": ("总服务台",)})
 
 
 def _agency(agency: AgencyId, role: Role, name_zh: str, name_en: str, keys: Sequence[VerifyingKey | SealingKey],

@@ -16,7 +16,7 @@ from aiohttp import ClientSession, UnixConnector
 from examples.alliance.readers import Reader
 from schemas.identifiers import AgencyId
 from schemas.lending import AmendmentAction, BibRef, PickupPoint, ReaderAmendment, ReaderOrder
-from trust.sealing import SessionKey, seal_to
+from trust.sealing import Secret, SessionKey, seal_address, seal_to
 
 
 class Refused(Exception):
@@ -88,11 +88,12 @@ class SignedInReader:
         proposal: dict[str, Any] = await self.portal.ask("POST", "/api/proposals", wish, token=self.session)
         return proposal
 
-    async def order(self, proposal: dict[str, Any]) -> dict[str, Any]:
-        """Sign what was proposed and order it."""
+    async def order(self, proposal: dict[str, Any], address: Secret | None = None) -> dict[str, Any]:
+        """Sign what was proposed and order it, to be collected, or brought to an address that is sealed here."""
+        sealed = seal_address(proposal["sealing_key"], proposal["conv"], address) if address else None
         order = ReaderOrder(conv=proposal["conv"], home=self.home, bib=BibRef.model_validate(proposal["bib"]),
                             pickup=PickupPoint.model_validate(proposal["pickup"]),
-                            created=datetime.fromisoformat(proposal["created"]))
+                            created=datetime.fromisoformat(proposal["created"]), address=sealed)
         signed = {"conv": proposal["conv"], "signed_order": self.key.sign(order.model_dump_json().encode())}
         loan: dict[str, Any] = await self.portal.ask("POST", "/api/loans", signed, token=self.session)
         return loan

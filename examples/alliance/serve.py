@@ -3,7 +3,8 @@
     python -m examples.alliance.serve gateway|connectors|ils --folder DIR --roster N [--index 0 1 2] --clock FILE
 
 The parts are the real ones; only the clock is the alliance's own. ``--kill before:17`` ends the process by SIGKILL
-before (or after) its seventeenth commit: what a power cut would do, at a place of the test's choosing.
+before (or after) its seventeenth commit: what a power cut would do, at a place of the test's choosing. ``DELTA_LOG`` in
+the environment names another log level than WARNING.
 """
 
 import argparse
@@ -53,7 +54,7 @@ class KillProbe:
 def main(argv: list[str] | None = None) -> int:
     """Serve until SIGTERM; return 1 where a part could not start."""
     options = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=os.environ.get("DELTA_LOG", "WARNING"), format="%(levelname)s %(name)s: %(message)s")
     libraries = with_varied_dialects(load_roster(options.roster))
     chosen = [libraries[index] for index in options.index] if options.index else list(libraries)
     failures: tuple[BaseException, ...] = ()

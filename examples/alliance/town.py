@@ -206,12 +206,13 @@ class Town:
         for part in systems:
             ports |= await self._ports_of(part)
         write_connector_settings(self.ground, self.libraries, ports, self.port, self.kiosks)
-        others = [part for part in self.parts if part.kind != "ils"]
-        for part in others:
-            await self.start(part)
-        for part in others:
-            if not await self.ready(part):
-                raise NotInTime(f"{part.name} did not start; see {self.folder / part.name}.log")
+        for kind in ("gateway", "connectors"):
+            started = [part for part in self.parts if part.kind == kind]
+            for part in started:
+                await self.start(part)
+            for part in started:
+                if not await self.ready(part):
+                    raise NotInTime(f"{part.name} did not start; see {self.folder / part.name}.log")
 
     async def _ports_of(self, part: Part) -> dict[str, Ports]:
         path = self.folder / f"ports-{self.libraries[part.index[0]].slug}.json"

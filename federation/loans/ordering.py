@@ -16,7 +16,7 @@ from schemas.bib import CirculationStatus
 from schemas.directory import Tariff
 from schemas.identifiers import AgencyId, ItemBarcode
 from schemas.lending import BibRef, PickupPoint, Quote, RotaEntry
-from schemas.messages import ItemStatus
+from schemas.questions import ItemStatus
 from trust.directory import TrustedDirectory
 
 BARCODES_ASKED_MAX = 10

@@ -131,6 +131,13 @@ class SqlLedgerStore:
         """Return every account there is, by agency."""
         return [_account(row) for row in self._connection.execute(_ACCOUNTS + "ORDER BY agency")]
 
+    def totals(self) -> dict[str, int]:
+        """Return how many transfers there are, and the accounts' sums in fen."""
+        (transfers,) = self._connection.execute("SELECT count(*) FROM ledger_transfer").fetchone()
+        debits, credits_, pending = self._connection.execute(
+            "SELECT sum(debits_posted), sum(credits_posted), sum(debits_pending) FROM ledger_account").fetchone()
+        return {"transfers": transfers, "debits": debits or 0, "credits": credits_ or 0, "pending": pending or 0}
+
     def _first(self, statement: str, key: str) -> Transfer | None:
         row = self._connection.execute(statement, (key,)).fetchone()
         return _entry(row).transfer if row else None

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
+from federation.storage.recent import Recent
 from schemas.loan import Loan
 
 DDL = (
@@ -15,6 +16,7 @@ DDL = (
     "CREATE INDEX loan_barcode ON loan (barcode) WHERE outcome IS NULL",
     "CREATE INDEX loan_home ON loan (home)",
     "CREATE INDEX loan_supplier ON loan (supplier)",
+    "CREATE INDEX loan_outcome ON loan (outcome)",
     """CREATE TABLE reader_loan (
         conv TEXT PRIMARY KEY, home TEXT NOT NULL, patron TEXT NOT NULL) STRICT, WITHOUT ROWID""",
     "CREATE INDEX reader_loan_patron ON reader_loan (home, patron)",
@@ -27,21 +29,34 @@ class LoanTable:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self._loans: Recent[str, Loan] = Recent()
 
     def get(self, conv: str) -> Loan | None:
         """Return one loan."""
-        row = self._db.execute("SELECT state FROM loan WHERE conv = ?", (conv,)).fetchone()
-        return _LOAN.validate_json(row[0]) if row else None
+        loan = self._loans.get(conv)
+        if loan is None:
+            row = self._db.execute("SELECT state FROM loan WHERE conv = ?", (conv,)).fetchone()
+            loan = _LOAN.validate_json(row[0]) if row else None
+        return loan
 
     def put(self, loan: Loan, at: datetime) -> None:
         """Keep the newest state of a loan."""
-        lent = int(loan.due_date is not None)
-        self._db.execute(
-            "INSERT INTO loan VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conv) DO UPDATE SET "
-            "supplier = excluded.supplier, barcode = excluded.barcode, outcome = excluded.outcome, "
-            "lent = excluded.lent, changed = excluded.changed, state = excluded.state",
-            (loan.conv, loan.home, loan.supplier, loan.barcode, loan.outcome, lent, at.isoformat(),
-             _LOAN.dump_json(loan).decode()))
+        known = self._loans.get(loan.conv)
+        state = _LOAN.dump_json(loan).decode()
+        if known is not None and _searched(known) == _searched(loan):
+            self._db.execute("UPDATE loan SET changed = ?, state = ? WHERE conv = ?",
+                             (at.isoformat(), state, loan.conv))
+        else:
+            self._db.execute(
+                "INSERT INTO loan VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conv) DO UPDATE SET "
+                "supplier = excluded.supplier, barcode = excluded.barcode, outcome = excluded.outcome, "
+                "lent = excluded.lent, changed = excluded.changed, state = excluded.state",
+                (loan.conv, loan.home, *_searched(loan), at.isoformat(), state))
+        self._loans.put(loan.conv, loan)
+
+    def count_by_outcome(self) -> dict[str, int]:
+        """Return how many loans ended in which way; those that have not count as ``open``."""
+        return dict(self._db.execute("SELECT coalesce(outcome, 'open'), count(*) FROM loan GROUP BY outcome"))
 
     def with_barcode(self, barcode: str) -> Sequence[Loan]:
         """Return the loans that have not ended, of a copy with this barcode."""
@@ -74,3 +89,8 @@ class LoanTable:
         """Return every loan with the time of its last change, oldest conversation first."""
         rows = self._db.execute("SELECT state, changed FROM loan ORDER BY rowid")
         return [(_LOAN.validate_json(state), changed) for state, changed in rows]
+
+
+def _searched(loan: Loan) -> tuple[str | None, str | None, str | None, int]:
+    """Return the columns that are indexed and may change."""
+    return loan.supplier, loan.barcode, loan.outcome, int(loan.due_date is not None)

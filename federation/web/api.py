@@ -138,7 +138,8 @@ def shown_hit(hit: Hit) -> dict[str, Any]:
 def shown_library(agency: Agency) -> dict[str, Any]:
     """Return a member as readers see it."""
     return {"agency": agency.agency, "name_zh": agency.name_zh, "name_en": agency.name_en, "city_zh": agency.city_zh,
-            "city_en": agency.city_en, "pickup_points": agency.pickup_points}
+            "city_en": agency.city_en, "pickup_points": agency.pickup_points,
+            "delivering_points": agency.delivering_points}
 
 
 async def _link(request: web.Request) -> web.WebSocketResponse:
@@ -196,6 +197,7 @@ async def _propose(request: web.Request) -> web.Response:
     return web.json_response({
         "conv": conv, "home": session.home, "bib": proposal.bib.model_dump(), "pickup": proposal.pickup.model_dump(),
         "rota": [entry.model_dump() for entry in proposal.rota], "quote": proposal.quote.model_dump(),
+        "sealing_key": request.app[READERS].sealing_key(session.home),
         "created": request.app[GATEWAY].clock().strftime("%Y-%m-%dT%H:%M:%SZ")})
 
 

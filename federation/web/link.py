@@ -22,7 +22,7 @@ from schemas.frames import FRAME_BYTES_MAX, Frame, FrameKind, MalformedFrame, de
 from schemas.identifiers import AgencyId, Wire
 from schemas.messages import AnyMessage, Hello, MessageType
 from trust.envelope import open_envelope
-from trust.errors import TrustError
+from trust.errors import NoKeyInUse, TrustError
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ HEARTBEAT_SECONDS = 20.0
 LOOK_AGAIN_SECONDS = 5.0
 """A wake-up from another replica may be lost with the cache; the mailbox itself is looked into this often."""
 BATCH = 32
+QUESTIONS_MAX = 64
+"""Questions that one library has not answered yet; it is asked no more before it answers some."""
 UNACKNOWLEDGED_MAX = 256
 """Deliveries on their way to one library. One that it refuses is never acknowledged, and must not stop the next."""
 
@@ -86,7 +88,10 @@ class Links:
             log.warning("a link was not admitted: %s", error)
             await socket.close(code=4403, message=b"not admitted")
             return socket
-        link = _Link(socket, agency, received, self._gateway)
+        if received > (end := await self._gateway.mailbox_end(agency)):
+            log.warning("%s has received mail up to number %d and its mailbox here ends at %d: if this database was "
+                        "restored from a copy, run 'delta-gateway reset-streams'", agency, received, end)
+        link = _Link(socket, agency, self._gateway)
         await self._replace(agency, link)
         try:
             await link.run()
@@ -102,9 +107,9 @@ class Links:
 
     async def _admit(self, socket: web.WebSocketResponse) -> tuple[AgencyId, int]:
         nonce = secrets.token_hex(16)
-        await socket.send_str(Frame(kind=FrameKind.HELLO, nonce=nonce).encode())
-        frame = decode_frame(await socket.receive_str(timeout=HELLO_SECONDS_MAX))
         gateway = self._gateway
+        await socket.send_str(Frame(kind=FrameKind.HELLO, nonce=nonce, at=gateway.clock()).encode())
+        frame = decode_frame(await socket.receive_str(timeout=HELLO_SECONDS_MAX))
         verified = open_envelope((frame.envelope or "").encode(), gateway.directory(), now=gateway.clock(),
                                  me=gateway.me)
         body, role = verified.message.body, gateway.directory().directory.by_id[verified.signer].role
@@ -122,11 +127,11 @@ class Links:
 class _Link:
     """One connected library."""
 
-    def __init__(self, socket: web.WebSocketResponse, agency: AgencyId, received: int, gateway: Gateway) -> None:
+    def __init__(self, socket: web.WebSocketResponse, agency: AgencyId, gateway: Gateway) -> None:
         self.socket = socket
         self.mail = asyncio.Event()
         self._agency = agency
-        self._received = received
+        self._received = self._sent = 0
         self._gateway = gateway
         self._numbers = 0
         self._answers: dict[int, asyncio.Future[str]] = {}
@@ -140,18 +145,21 @@ class _Link:
                 if received.type is not WSMsgType.TEXT:
                     break
                 await self._take(decode_frame(received.data))
-        except (MalformedFrame, ConnectionError, ClientError) as error:
+        except (MalformedFrame, ConnectionError, ClientError, NoKeyInUse) as error:
             log.warning("%s: %s", self._agency, error)
         finally:
             sender.cancel()
             with suppress(asyncio.CancelledError):
                 await sender
+            await self._gateway.received(self._agency, self._received)
             for answer in self._answers.values():
                 if not answer.done():
                     answer.set_exception(ConnectionResetError("the link broke"))
 
     async def ask(self, envelope: bytes, seconds: float) -> bytes:
         """Send a question and return the answer's envelope."""
+        if len(self._answers) >= QUESTIONS_MAX:
+            raise LibraryUnreachable(f"{self._agency} has {QUESTIONS_MAX} questions to answer first")
         self._numbers += 1
         number = self._numbers
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -168,12 +176,14 @@ class _Link:
         if frame.kind is FrameKind.MESSAGE:
             await self._reply(frame, FrameKind.REPLY, partial(self._gateway.receive, link=self._agency))
         elif frame.kind is FrameKind.QUESTION:
-            await self._reply(frame, FrameKind.ANSWER, self._gateway.answer)
+            await self._reply(frame, FrameKind.ANSWER, partial(self._gateway.answer, link=self._agency))
         elif frame.kind is FrameKind.ANSWER:
             answer = self._answers.get(frame.number)
             if answer is not None and not answer.done():
                 answer.set_result(frame.envelope or "")
         elif frame.kind is FrameKind.RECEIVED:
+            if frame.number > self._sent:
+                raise MalformedFrame(f"received {frame.number}, while no more than {self._sent} was sent")
             self._received = max(self._received, frame.number)
             self._acknowledged.set()
         else:
@@ -197,15 +207,14 @@ class _Link:
         await self.socket.close()
 
     async def _deliver(self) -> None:
-        """Send what the mailbox holds behind the last acknowledged number, and only so much ahead of it."""
-        sent = self._received
+        """Send what the mailbox holds: what nobody has acknowledged, and only so much ahead of that."""
         while True:
             self.mail.clear()
-            entries = await self._gateway.mail(self._agency, self._received, sent, BATCH)
+            entries = await self._gateway.mail(self._agency, self._received, self._sent, BATCH)
             for entry in entries:
+                self._sent = entry.number
                 await self._send(_delivery(entry))
-                sent = entry.number
-            await self._wait_for(sent - UNACKNOWLEDGED_MAX)
+            await self._wait_for(self._sent - UNACKNOWLEDGED_MAX)
             if not entries:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.mail.wait(), LOOK_AGAIN_SECONDS)

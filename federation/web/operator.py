@@ -3,29 +3,51 @@
 Only ``serve`` opens the database; every other command of ``delta-gateway`` talks to the running gateway through here.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
+from pydantic import Field
 
-from federation.gateway import Gateway, Road
+from federation.gateway import Gateway
 from federation.loans.reaction import Reply
 from federation.ports import Unit
+from federation.retention import erase
+from federation.road import Road
 from federation.settlement.audit import audit
 from federation.settlement.closing import Closing, close
 from federation.settlement.window import IndexAlreadyClosed
 from federation.web.api import GATEWAY, LINKS, problem, problems, shown_loan
 from federation.web.link import Links
+from federation.web.log import cosigned_note
 from federation.web.readers import ReaderProblem
+from federation.web.standing import trust_status
+from schemas.identifiers import Wire
 from schemas.loan import Loan
 from schemas.messages import MessageType
 from schemas.problems import ProblemCode
 from trust.bundle import write_bundle
 from trust.checkpoint import Checkpoint, sign_checkpoint
+
+OVERDUE_SHOWN = 20
+"""Messages of the gateway's own that ``/status`` names when nobody has confirmed them in time."""
+
+
+class ResetWish(Wire):
+    """Why the gateway's own streams begin again; every library reads it."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class ErasureWish(Wire):
+    """Which loans' contents are to be erased: those that had ended before a day (UTC)."""
+
+    ended_before: date
+    dry_run: bool = True
 
 
 def build_operator(gateway: Gateway, links: Links) -> web.Application:
@@ -39,6 +61,8 @@ def build_operator(gateway: Gateway, links: Links) -> web.Application:
         web.get("/mailboxes", _mailboxes),
         web.post("/windows", _close_window),
         web.post("/checkpoints", _checkpoint),
+        web.post("/streams/reset", _reset_streams),
+        web.post("/erase", _erase),
         web.get("/evidence/{conv}", _evidence),
         web.get("/audit", _audit),
     ])
@@ -65,7 +89,7 @@ async def make_checkpoint(gateway: Gateway) -> Checkpoint:
     def work(unit: Unit) -> Checkpoint:
         size, root = unit.log.extend_tree()
         checkpoint = Checkpoint(gateway.me, size, root)
-        unit.log.put_checkpoint(size, sign_checkpoint(checkpoint, gateway.key))
+        unit.log.put_checkpoint(size, sign_checkpoint(checkpoint, gateway.key(gateway.clock())))
         return checkpoint
 
     return await gateway.store.run(work)
@@ -82,24 +106,22 @@ async def close_window(gateway: Gateway) -> Closing:
     return await gateway.act(work)
 
 
-def _counts(unit: Unit) -> dict[str, Any]:
-    loans = [loan for loan, _ in unit.loans.all()]
-    kinds = unit.messages.count_by_type()
-    accounts = list(unit.accounts.stored_accounts())
+def _counts(unit: Unit, now: datetime) -> dict[str, Any]:
+    count, overdue = unit.messages.overdue(now, OVERDUE_SHOWN)
     return {
         "log": unit.log.size(),
-        "loans": dict(Counter(str(loan.outcome or "open") for loan in loans)),
-        "messages": kinds,
-        "ledger": {"transfers": sum(1 for _ in unit.accounts.rows()),
-                   "debits": sum(account.debits_posted for account in accounts),
-                   "credits": sum(account.credits_posted for account in accounts),
-                   "pending": sum(account.debits_pending for account in accounts)},
+        "loans": unit.loans.count_by_outcome(),
+        "messages": unit.messages.count_by_type(),
+        "ledger": unit.accounts.totals(),
+        ProblemCode.NOT_CONFIRMED: {"count": count, "first": [
+            {"type": late.type, "library": late.dst, "conv": late.conv, "hash": late.hash,
+             "until": late.until.isoformat()} for late in overdue]},
     }
 
 
 async def _status(request: web.Request) -> web.Response:
     gateway = request.app[GATEWAY]
-    status = await gateway.store.run(_counts)
+    status = await gateway.store.run(lambda unit: _counts(unit, gateway.clock()) | trust_status(gateway, unit))
     return web.json_response({"gateway": gateway.me, "directory": gateway.directory().version,
                               "connected": sorted(request.app[LINKS].connected()), **status})
 
@@ -145,18 +167,43 @@ async def _checkpoint(request: web.Request) -> web.Response:
     return web.json_response({"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()})
 
 
+async def _reset_streams(request: web.Request) -> web.Response:
+    wish = ResetWish.model_validate_json(await request.read())
+    resets = await request.app[GATEWAY].reset_streams(wish.reason)
+    return web.json_response([{"to": dst, **reset.model_dump()} for dst, reset in resets])
+
+
+async def _erase(request: web.Request) -> web.Response:
+    """Erase what was said in loans that have ended, or count it; the answer comes once the bytes are gone."""
+    store, wish = request.app[GATEWAY].store, ErasureWish.model_validate_json(await request.read())
+    moment = datetime.combine(wish.ended_before, time(), UTC)
+    erasure = await store.run(lambda unit: erase(unit, moment, dry_run=wish.dry_run))
+    if not wish.dry_run:
+        await store.scrub()
+    return web.json_response(asdict(erasure))
+
+
 async def _evidence(request: web.Request) -> web.Response:
     gateway, conv = request.app[GATEWAY], request.match_info["conv"]
     await make_checkpoint(gateway)
 
     def work(unit: Unit) -> bytes:
-        loan, signed = unit.loans.get(conv), unit.log.last_checkpoint()
-        if loan is None or signed is None:
+        loan, size = unit.loans.get(conv), _covering(unit, conv, gateway.directory().policies.witnesses_min)
+        note = cosigned_note(unit, size) if size is not None else None
+        if loan is None or size is None or note is None:
             raise ReaderProblem(ProblemCode.NOT_FOUND, f"no loan {conv} in the log")
-        size, note = signed
         return write_bundle(loan.conv, unit.log.entries(conv, size), note, gateway.directory())
 
     return web.Response(body=await gateway.store.run(work), content_type="application/zip")
+
+
+def _covering(unit: Unit, conv: str, witnesses_min: int) -> int | None:
+    """Return the checkpoint for a loan's bundle: the newest final one that covers all of it, else the newest."""
+    last_leaf, newest = unit.log.last_leaf(conv), unit.log.last_checkpoint()
+    final = unit.log.last_cosigned(witnesses_min)
+    if last_leaf is None or newest is None:
+        return None
+    return final if final is not None and final > last_leaf else newest[0]
 
 
 async def _audit(request: web.Request) -> web.Response:

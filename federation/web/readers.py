@@ -10,26 +10,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from federation.catalogue.views import ClusterView, SearchPage
-from federation.gateway import Gateway, Road
+from federation.gateway import Gateway
 from federation.loans.ordering import Proposal, candidates, holders, propose_loan
 from federation.loans.reaction import Reply
 from federation.ports import Cache
+from federation.road import Road
 from federation.web.link import LibraryUnreachable, Links
 from schemas.identifiers import AgencyId, ConversationId, ItemBarcode, MessageHash, PatronToken
 from schemas.lending import Order, OrderAmendment, PickupPoint
 from schemas.loan import Loan
-from schemas.messages import (
+from schemas.messages import MessageType
+from schemas.problems import ProblemCode
+from schemas.questions import (
     AvailabilityAnswer,
     AvailabilityQuestion,
     ChallengeAnswer,
     ChallengeQuestion,
     ItemStatus,
-    MessageType,
     SignInAnswer,
     SignInQuestion,
 )
-from schemas.problems import ProblemCode
-from trust.sealing import to_jwk
+from trust.sealing import Jwk, to_jwk
 
 SESSION_SECONDS = 3600.0
 PROPOSAL_SECONDS = 900.0
@@ -74,8 +75,12 @@ class Readers:
         answer = await self._ask(home, MessageType.CHALLENGE_QUESTION, ChallengeQuestion(session=session))
         assert isinstance(answer, ChallengeAnswer)
         await self.cache.put(f"session {session}", json.dumps({"home": home}), SESSION_SECONDS)
+        return {"session": session, "challenge": answer.challenge, "sealing_key": self.sealing_key(home)}
+
+    def sealing_key(self, home: AgencyId) -> Jwk:
+        """Return the key to which a page seals what only the reader's home library may know."""
         _, key = self.gateway.directory().sealing_key(home, self.gateway.clock())
-        return {"session": session, "challenge": answer.challenge, "sealing_key": to_jwk(key)}
+        return to_jwk(key)
 
     async def sign_in(self, session: str, sealed: str) -> SignInAnswer:
         """Pass the sealed card and PIN to the home library and keep the pseudonym it answers with."""

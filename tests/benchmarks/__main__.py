@@ -16,8 +16,8 @@ import pytest
 from tests.benchmarks.harness import Effort, Line, Part, as_document, as_table
 
 PARTS: Mapping[str, str] = {
-    "envelope": "envelope", "evidence": "evidence", "accept": "accept_path", "sip2": "sip2", "marc": "marc",
-    "z3950": "z3950", "catalogue": "catalogue", "loans": "loans",
+    "envelope": "envelope", "evidence": "evidence", "accept": "accept_path", "sip2": "sip2", "kiosk": "kiosk",
+    "marc": "marc", "z3950": "z3950", "catalogue": "catalogue", "loans": "loans",
 }
 """The parts of ``make bench``, in their order, each with its module, which is imported only when it runs."""
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from federation.gateway import Gateway, Road
+from federation.gateway import Gateway
 from federation.loans.reaction import Reply
+from federation.road import Road
 from federation.storage.database import Database
 from federation.storage.unit import DDL, SqlUnit
 from schemas.bib import Bib
@@ -44,6 +45,7 @@ from trust.checkpoint import Checkpoint, sign_checkpoint
 from trust.directory import TrustedDirectory
 from trust.envelope import Sealed, seal
 from trust.keys import SigningKey
+from trust.own_keys import Signer
 from trust.stream import StreamHead, advance, next_position
 
 CAP_FEN = 10**10
@@ -172,7 +174,8 @@ class Alliance:
         with TemporaryDirectory(prefix="bench-") as folder:
             database: Database[SqlUnit] = Database(Path(folder) / "gateway.db", SqlUnit, DDL)
             try:
-                yield Gateway(GATEWAY, GATEWAY_KEY, lambda: self.directory, database, lambda: NOW, lambda _agency: None)
+                yield Gateway(GATEWAY, Signer(GATEWAY, [GATEWAY_KEY]), lambda: self.directory, database, lambda: NOW,
+                              lambda _agency: None)
             finally:
                 database.close()
 

@@ -16,7 +16,6 @@ from random import Random
 
 from connectors.agent.config import Settings
 from connectors.ils.sip2 import Sip2Ils
-from connectors.sip2 import Sip2Client, Verbs
 from examples.alliance.journeys import SIDE_BY_SIDE, live
 from examples.alliance.planning import Journey, SampleLoan
 from examples.alliance.readers import readers_of
@@ -77,9 +76,7 @@ async def _bare(town: Town, loans: Sequence[SampleLoan]) -> float:
 
 async def _system(stack: AsyncExitStack, town: Town, library: Library) -> Sip2Ils:
     settings = Settings.load(town.ground.connector_settings(library)).sip2
-    client = Sip2Client(settings.host, settings.port, settings.profile(), settings.credentials(),
-                        max_lines=settings.max_lines)
-    return Sip2Ils(Verbs(await stack.enter_async_context(client), town.clock))
+    return settings.ils(await stack.enter_async_context(settings.client()), town.clock)
 
 
 async def _calls(town: Town, systems: Mapping[str, Sip2Ils], loan: SampleLoan) -> None:

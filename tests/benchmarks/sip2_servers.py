@@ -47,16 +47,20 @@ async def minimal() -> None:
     await _announce(server.sockets[0].getsockname()[1])
 
 
-class Minimal(asyncio.Protocol):
-    """One connection of the minimal responder."""
+class Minimal(asyncio.BufferedProtocol):
+    """One connection of the minimal responder. Buffered, as ours: see ``ServerLine``."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._pending = b""
+        self._buffer = bytearray(4096)
 
-    def data_received(self, data: bytes) -> None:
-        *frames, self._pending = (self._pending + data).split(b"\r")
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        *frames, self._pending = (self._pending + self._buffer[:nbytes]).split(b"\r")
         for frame in frames:
             barcode = frame[frame.find(b"AB") + 2 :].split(b"|")[0]
             body = b"18030201%bAB%b|AJ%b|AY%bAZ" % (DATE.encode(), barcode, TITLE.encode(), frame[-7:-6])

@@ -79,7 +79,9 @@ async def _until(run, status):
 async def test_status_says_how_the_connector_stands(journal, run):
     status = json.loads(await run("status", "--json"))
     assert (status["agency"], status["link_up"], status["alarms"]) == (YANGPU.agency_id, False, [])
-    assert f"成员馆 Agency                        {YANGPU.agency_id}" in await run("status")
+    told = " ".join((await run("status")).split())
+    assert f"成员馆 Agency {YANGPU.agency_id}" in told
+    assert "网关担保至 Vouched for until 尚无 none yet" in told
 
 
 async def test_the_catalogue_is_harvested_and_waits_for_the_gateway(journal, run):
@@ -124,6 +126,14 @@ async def test_a_refusal_names_its_reason(journal, run):
     assert err.endswith("[nothing_to_do]\n")
     for loan in ("no-such-loan", "../status", "a b/c?d#e"):
         assert "Traceback" not in await run("not-on-shelf", loan, code=1)
+
+
+async def test_erasing_says_first_what_it_would_do_and_then_what_it_did(journal, run):
+    assert "将抹去 0 笔已结借阅的 0 条报文内容与读者信息" in await run("erase", "--ended-before", "2026-01-31", code=2)
+    out = await run("erase", "--ended-before", "2026-01-31", "--yes")
+    assert out.split() == ["借阅", "Loans", "报文", "Messages", "登录", "Sign-ins", "保留", "Kept", "0", "0", "0", "0"]
+    erased = json.loads(await run("erase", "--ended-before", "2026-01-31", "--yes", "--json"))
+    assert erased == {"loans": 0, "messages": 0, "sessions": 0, "kept": 0}
 
 
 async def test_without_a_running_connector_staff_are_told_to_start_it(config, run):

@@ -33,7 +33,8 @@ async def run(ground: Ground, *words: str) -> int:
     return await asyncio.to_thread(main, ["--config", str(ground.gateway_settings), *words])
 
 
-@pytest.mark.parametrize("words", [[], ["dance"], ["evidence"], ["evidence", "loan-0001"], ["status", "extra"]],
+@pytest.mark.parametrize("words", [[], ["dance"], ["evidence"], ["evidence", "loan-0001"], ["status", "extra"],
+                                   ["reset-streams"]],
                          ids=str)
 def test_wrong_use_is_exit_code_2(words: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -48,7 +49,9 @@ def test_a_missing_settings_file_is_exit_code_1_and_names_it(tmp_path: Path,
 
 
 @pytest.mark.parametrize("words", [["status"], ["loans"], ["audit"], ["settle"],
-                                   ["evidence", "loan-0001", "-o", "b.zip"]], ids=str)
+                                   ["evidence", "loan-0001", "-o", "b.zip"],
+                                   ["reset-streams", "--reason", "restored", "--yes"],
+                                   ["erase", "--ended-before", "2026-01-31", "--yes"]], ids=str)
 def test_where_no_gateway_runs_the_command_says_how_to_start_it(ground: Ground, capsys: pytest.CaptureFixture[str],
                                                                 words: list[str]) -> None:
     assert main(["--config", str(ground.gateway_settings), *words]) == 1
@@ -60,7 +63,10 @@ def test_where_no_gateway_runs_the_command_says_how_to_start_it(ground: Ground, 
 async def test_the_status_is_printed_for_people_and_for_programs(running: Ground,
                                                                  capsys: pytest.CaptureFixture[str]) -> None:
     assert await run(running, "status") == 0
-    assert "log: 0\n" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "证据日志条目 Entries of the evidence log: 0\n" in told
+    assert "名录版本 Directory version: 1 (" in told
+    assert "使用中 in use → " in told
     assert await run(running, "--json", "status") == 0
     assert json.loads(capsys.readouterr().out)["log"] == 0
 
@@ -85,6 +91,49 @@ async def test_evidence_of_an_unknown_loan_writes_no_file(running: Ground, capsy
     assert await run(running, "evidence", loan, "-o", str(output)) == 1
     assert "the gateway refused (404)" in capsys.readouterr().err
     assert not output.exists()
+
+
+async def test_streams_are_reset_when_it_is_meant_and_each_is_named(running: Ground,
+                                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(running, "reset-streams", "--reason", "恢复自备份", "--yes") == 0
+    told = capsys.readouterr()
+    assert "无法撤回" in told.err
+    assert len(told.out.splitlines()) == 2 * 2
+    assert f"{LIBRARIES[0].agency_id} loan: 第 " in told.out
+    assert await run(running, "--json", "reset-streams", "--reason", "again", "--yes") == 0
+    assert {(one["seq"], one["reason"]) for one in json.loads(capsys.readouterr().out)} == {(0, "again")}
+
+
+async def test_streams_are_not_reset_where_nobody_can_be_asked(running: Ground,
+                                                               capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(running, "reset-streams", "--reason", "oops") == 2
+    assert "give --yes" in capsys.readouterr().err
+    assert await run(running, "--json", "status") == 0
+    assert json.loads(capsys.readouterr().out)["log"] == 0
+
+
+async def test_erasing_says_first_what_it_would_do_and_then_what_it_did(running: Ground,
+                                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(running, "erase", "--ended-before", "2026-01-31") == 2, "nobody can be asked"
+    told = capsys.readouterr()
+    assert "将抹去 0 笔借阅的 0 条报文内容,无法撤回" in told.err
+    assert told.out == ""
+    assert await run(running, "--json", "erase", "--ended-before", "2026-01-31", "--yes") == 0
+    assert json.loads(capsys.readouterr().out) == {"loans": 0, "messages": 0, "kept": {}}
+    with pytest.raises(SystemExit):
+        await run(running, "erase", "--ended-before", "last year", "--yes")
+
+
+async def test_a_second_gateway_on_the_same_database_does_not_start(running: Ground,
+                                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    second = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "federation.cli", "--config", str(running.gateway_settings), "serve",
+        stderr=asyncio.subprocess.PIPE)
+    _, errors = await asyncio.wait_for(second.communicate(), 20)
+    assert second.returncode == 1
+    assert b"gateway.db: cannot be opened (another gateway has it open" in errors
+    assert errors.count(b"\n") == 1
+    assert await run(running, "status") == 0
 
 
 async def test_something_else_behind_the_socket_is_told_apart(ground: Ground,
@@ -125,7 +174,7 @@ def lose_passphrase(ground: Ground) -> None:
 
 
 def lose_directory(ground: Ground) -> None:
-    (ground.folder / "directory" / "tariff.json").unlink()
+    (ground.folder / "directory" / "1" / "tariff.json").unlink()
 
 
 def open_key(ground: Ground) -> None:

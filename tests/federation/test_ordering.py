@@ -17,7 +17,7 @@ from federation.loans.ordering import (
 )
 from schemas.bib import CirculationStatus, Isbn
 from schemas.identifiers import AgencyId, ItemBarcode
-from schemas.messages import ItemStatus
+from schemas.questions import ItemStatus
 from tests.alliance import FIRST, HOME, SECOND, TARIFF, THIRD, Alliance, point
 from tests.federation.catalogue.books import book
 

@@ -39,4 +39,5 @@ def test_a_retry_is_offered_only_where_somebody_or_time_can_help() -> None:
     assert {code for code, row in PROBLEMS.items() if row.may_retry} == {
         ProblemCode.UNKNOWN_KEY, ProblemCode.FROM_THE_FUTURE, ProblemCode.NEWER_DIRECTORY,
         ProblemCode.OUT_OF_SEQUENCE, ProblemCode.DIRECTORY_EXPIRED, ProblemCode.FRESHNESS_EXPIRED,
+        ProblemCode.DIRECTORY_FROZEN, ProblemCode.NOT_CONFIRMED, ProblemCode.CLOCK_WRONG,
         ProblemCode.LIBRARY_UNREACHABLE, ProblemCode.TOO_MANY_REQUESTS}

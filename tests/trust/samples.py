@@ -87,7 +87,8 @@ class Published:
         draft = build_root(
             version=self.root_version, expires=self.root_expires,
             admins=Quorum(tuple(key.verifying for key in self.admins), 3),
-            editors=Quorum(tuple(key.verifying for key in self.editors), 2), gateway=self.gateway_key.verifying)
+            editors=Quorum(tuple(key.verifying for key in self.editors), 2),
+            gateway=Quorum((self.gateway_key.verifying,), 1))
         return sign_document(Root, draft, self.root_signers)
 
     @property
@@ -105,7 +106,8 @@ class Published:
 def custody_receipt(directory: TrustedDirectory, **changes: Any) -> AnyMessage:
     """Hangzhou writes to Yangpu: a durable message of a loan."""
     header: dict[str, Any] = {
-        "type": MessageType.CUSTODY_RECEIPT, "src": HANGZHOU, "dst": YANGPU, "conv": LOAN, "created": NOW,
+        "type": MessageType.CUSTODY_RECEIPT, "src": HANGZHOU, "dst": YANGPU, "conv": LOAN, "reply_to": SOME_HASH,
+        "created": NOW,
         "expires": NOW + timedelta(days=3), "dir": directory.reference,
         "stream": StreamPosition(channel="loan", epoch=0, seq=1, prev=GENESIS),
     }

@@ -29,7 +29,8 @@ from tests.trust.samples import (
 )
 from trust.archive import pack, unpack
 from trust.bundle import Entry, verify_bundle, write_bundle
-from trust.checkpoint import Checkpoint, sign_checkpoint
+from trust.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from trust.cosignature import cosign, with_cosignatures
 from trust.envelope import seal
 from trust.errors import BadBundle, BrokenLink
 from trust.evidence import Frontier, inclusion_proof, leaf_hash
@@ -61,6 +62,16 @@ def make(directory=DIRECTORY, count=3, conv=LOAN, erased=(), size=100):
 
 
 BUNDLE = make()
+
+
+def test_a_bundle_names_the_members_that_have_cosigned_its_checkpoint():
+    note = unpack(BUNDLE)["checkpoint.txt"]
+    checkpoint = open_checkpoint(note, GATEWAY, (GATEWAY_KEY.verifying,))
+    lines = [cosign(checkpoint, name, signing_key(name), NOW) for name in (YANGPU, HANGZHOU)]
+    lines.append(cosign(checkpoint, YANGPU, signing_key("somebody"), NOW))
+    cosigned = pack({**unpack(BUNDLE), "checkpoint.txt": with_cosignatures(note, lines)})
+    assert verify_bundle(BUNDLE, FIRST.root).witnesses == ()
+    assert verify_bundle(cosigned, FIRST.root).witnesses == (YANGPU, HANGZHOU)
 
 
 def edited(**changes):

@@ -1,18 +1,17 @@
 import json
 import os
-import stat
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.trust.samples import Published
+from tests.trust.samples import NOW, Published
 from tests.trust.test_bundle import BUNDLE, FIRST, edited
 from tests.trust.test_envelope import SEALED
-from trust.ceremony import fingerprint
 from trust.cli import main
-from trust.keys import SigningKey
+from trust.folder import write_folder
 
 
 @pytest.fixture
@@ -24,8 +23,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(capsys, *arguments):
-    code = main(arguments)
+def run(capsys, *arguments, now=None):
+    code = main(arguments, now)
     printed = capsys.readouterr()
     return code, printed.out, printed.err
 
@@ -76,7 +75,24 @@ def test_wrong_use_exits_with_two(folder, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["verify"])
     assert caught.value.code == 2
-    assert run(capsys, "ceremony", "init", "c", "--admins", "2", "--threshold", "3", "--yes")[0] == 2
+
+
+def test_a_published_directory_is_verified_from_the_root_that_one_trusts(folder, capsys):
+    write_folder(Path("directory"), [FIRST.root], FIRST.targets, FIRST.files)
+    code, out, _ = run(capsys, "verify", "directory", "--root", "root.json", now=NOW)
+    assert (code, out.startswith("VERIFIED. Version 1")) == (0, True)
+    code, out, _ = run(capsys, "verify", "directory", "--root", "root.json", "--json", now=NOW + timedelta(days=31))
+    assert code == 1
+    assert json.loads(out)["broken"]["code"] == "directory_expired"
+
+
+def test_show_tells_of_a_directory_what_runs_out_even_when_it_has(folder, capsys):
+    write_folder(Path("directory"), [FIRST.root], FIRST.targets, FIRST.files)
+    _, out, _ = run(capsys, "show", "directory", now=NOW + timedelta(days=31))
+    assert "成员名录 directory: 已失效 no longer in force" in out
+    _, out, _ = run(capsys, "show", "directory", "--json", now=NOW)
+    assert json.loads(out)["warnings"] == []
+    assert json.loads(out)["members"][1]["keys"][0]["status"] == "active"
 
 
 @pytest.mark.parametrize(("content", "words"), [
@@ -102,45 +118,3 @@ def test_show_refuses_other_files_without_a_traceback(folder, capsys, content):
     code, _, err = run(capsys, "show", "file")
     assert code == 1
     assert err.startswith("delta-trust: ")
-
-
-class TestCeremony:
-    @pytest.fixture
-    def passphrases(self, folder):
-        Path("passphrases").write_text("\n".join(f"four random words {n}" for n in range(3)))
-
-    def init(self, capsys, *more):
-        return run(capsys, "ceremony", "init", "ceremony", "--admins", "3", "--threshold", "2",
-                   "--passphrases", "passphrases", *more)
-
-    def test_makes_one_encrypted_file_per_admin_and_a_list(self, passphrases, capsys):
-        code, out, _ = self.init(capsys, "--yes", "--json")
-        assert code == 0
-        document = json.loads(out)
-        key = SigningKey.load(Path("ceremony/admin-2.key.pem"), b"four random words 1")
-        assert document["admins"][1] == {"file": "admin-2.key.pem", "fingerprint": fingerprint(key.verifying)}
-        assert stat.S_IMODE(Path("ceremony/admin-2.key.pem").stat().st_mode) == 0o600
-        listed = json.loads(Path("ceremony/admins.json").read_text())
-        assert listed["threshold"] == 2
-        assert listed["admins"][1]["key_id"] == key.key_id
-
-    def test_prints_fingerprints_to_be_read_aloud(self, passphrases, capsys):
-        code, out, _ = self.init(capsys, "--yes")
-        assert code == 0
-        assert "2 of 3 must sign" in out
-
-    def test_never_overwrites(self, passphrases, capsys):
-        assert self.init(capsys, "--yes")[0] == 0
-        code, _, err = self.init(capsys, "--yes")
-        assert code == 1
-        assert "exists already" in err
-
-    def test_asks_before_it_writes(self, passphrases, capsys):
-        code, _, err = self.init(capsys)
-        assert code == 2
-        assert "--yes" in err
-        assert not Path("ceremony").exists()
-
-    def test_refuses_short_passphrases(self, folder, capsys):
-        Path("passphrases").write_text("a\nb\nc\n")
-        assert self.init(capsys, "--yes")[0] == 2

@@ -44,7 +44,7 @@ def open_it(raw=SEALED.envelope, directory=DIRECTORY, now=NOW, me=YANGPU):
 
 def resend(**changes):
     header = {"type": "Resend", "src": HANGZHOU, "dst": YANGPU, "created": NOW, "dir": DIRECTORY.reference,
-              "expires": NOW + timedelta(minutes=1), "body": Resend(channel="loan", epoch=0, from_seq=3)}
+              "expires": NOW + timedelta(minutes=1), "body": Resend(channel="loan", epoch=0, from_seq=3, upto_seq=4)}
     return Message[Resend](**{**header, **changes})
 
 

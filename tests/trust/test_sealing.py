@@ -8,10 +8,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey
+from pydantic import ValidationError
 
+from schemas.identifiers import Wire
 from tests.trust.samples import random_bytes, sealing_key
 from trust.errors import SealRefused
-from trust.sealing import SEALED_CHARACTERS_MAX, Secret, SessionKey, open_sealed, seal_to, to_jwk, verify_session_jws
+from trust.sealing import (
+    SEALED_CHARACTERS_MAX,
+    SECRET_CHARACTERS_MAX,
+    Secret,
+    SessionKey,
+    open_address,
+    open_sealed,
+    open_with,
+    seal_address,
+    seal_to,
+    to_jwk,
+    verify_session_jws,
+)
 
 KEY = sealing_key("home")
 JWK = to_jwk(KEY.private.public_key())
@@ -104,3 +118,58 @@ def test_secrets_are_dots_wherever_they_are_printed():
     assert pin == Secret("4711") != Secret("4712")
     assert repr(SESSION) == "SessionKey(•••)"
     assert len({pin, Secret("4711")}) == 1
+
+
+class Planted(Wire):
+    pin: Secret
+
+
+def test_a_secret_in_a_model_is_dots_in_all_that_it_is_turned_into():
+    planted = Planted.model_validate_json('{"pin": "4711"}', strict=True)
+    assert planted.pin.reveal() == "4711"
+    shown = f"{planted} {planted!r} {planted.model_dump()} {planted.model_dump_json()} {[planted.model_copy()]}"
+    assert "4711" not in shown
+    assert "•••" in shown
+
+
+def test_a_secret_is_a_text_and_no_endless_one():
+    for wrong in ("4711", "null", '["4711"]', json.dumps("x" * (SECRET_CHARACTERS_MAX + 1))):
+        with pytest.raises(ValidationError):
+            Planted.model_validate_json(f'{{"pin": {wrong}}}', strict=True)
+
+
+# addresses
+
+LOAN, ADDRESS = "loan-0001", Secret("上海市杨浦区平凉路1490弄")
+
+
+@settings(max_examples=40)
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=SECRET_CHARACTERS_MAX))
+def test_an_address_comes_out_as_it_went_in(text):
+    assert open_address([KEY], seal_address(JWK, LOAN, Secret(text)), LOAN).reveal() == text
+
+
+def test_an_address_opens_in_its_own_loan_and_in_no_other():
+    sealed = seal_address(JWK, LOAN, ADDRESS)
+    assert open_address([KEY], sealed, LOAN) == ADDRESS
+    for other in ("loan-0002", "loan-00011", ""):
+        with pytest.raises(SealRefused, match="not sealed for loan"):
+            open_address([KEY], sealed, other)
+
+
+def test_a_former_key_opens_as_well_and_a_strange_one_does_not():
+    sealed = seal_address(JWK, LOAN, ADDRESS)
+    assert open_address([sealing_key("new"), KEY], sealed, LOAN) == ADDRESS
+    for keys in ([], [sealing_key("new")]):
+        with pytest.raises(SealRefused, match="no sealing key"):
+            open_with(keys, sealed)
+
+
+@pytest.mark.parametrize("document", [
+    b"", b"[]", b'{"conv":"loan-0001"}', b'{"conv":"loan-0001","address":7}',
+    b'{"conv":"loan-0001","address":"x","pin":"4711"}',
+    b'{"card":"1","pin":"4711","challenge":"c","public_key":{}}'])
+def test_what_is_no_address_is_refused_without_a_word_of_it(document):
+    with pytest.raises(SealRefused, match="is not an address") as refused:
+        open_address([KEY], seal_to(JWK, document), LOAN)
+    assert "4711" not in str(refused.value)

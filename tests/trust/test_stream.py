@@ -1,12 +1,25 @@
 import hashlib
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.identifiers import MessageHash
+from tests.trust.samples import NOW
 from trust import errors
-from trust.stream import StreamHead, Verdict, advance, begin_epoch, follow, judge, next_position
+from trust.stream import (
+    RESEND_NUMBERS_MAX,
+    StreamHead,
+    Verdict,
+    advance,
+    begin_epoch,
+    follow,
+    judge,
+    missing,
+    next_position,
+    restart,
+)
 
 
 def sha(text):
@@ -62,7 +75,7 @@ def test_a_message_that_follows_another_history_breaks_the_stream():
 
 
 def test_another_epoch_needs_a_reset():
-    after = begin_epoch(HEAD)
+    after = begin_epoch(HEAD, NOW)
     first = next_position(after, "loan")
     assert judge(HEAD, first, sha("a")) is Verdict.NEW_EPOCH
     assert judge(after, *MESSAGES[2]) is Verdict.OLD_EPOCH
@@ -79,3 +92,25 @@ def test_whatever_the_hub_repeats_drops_or_reorders_only_the_true_order_is_taken
             head = follow(head, *MESSAGES[number])
             taken.append(number)
     assert taken == list(range(len(taken)))
+
+
+def test_a_reset_begins_a_later_epoch_and_never_the_same_or_an_older_one():
+    assert restart(HEAD, 3) == StreamHead(epoch=3)
+    for epoch in (0, 1, 2, 3):
+        with pytest.raises(errors.Replayed):
+            restart(StreamHead(epoch=3), epoch)
+
+
+def test_what_is_missing_lies_between_the_head_and_the_next_known_number():
+    assert missing(HEAD, HEAD.seq + 4) == (HEAD.seq + 1, HEAD.seq + 3)
+
+
+def test_of_a_long_gap_the_first_numbers_are_asked_for():
+    first, last = missing(HEAD, 10_000)
+    assert (first, last - first + 1) == (HEAD.seq + 1, RESEND_NUMBERS_MAX)
+
+
+def test_a_sender_that_was_restored_from_an_old_copy_never_begins_an_epoch_twice():
+    first = begin_epoch(HEAD, NOW)
+    assert begin_epoch(HEAD, NOW + timedelta(minutes=1)).epoch > first.epoch
+    assert begin_epoch(first, NOW).epoch == first.epoch + 1

@@ -1,16 +1,19 @@
 """The reference implementation as judge: our root and targets, with a timestamp and snapshot made here."""
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tuf.api.exceptions import DownloadHTTPError, UnsignedMetadataError
+from tuf.api import exceptions
+from tuf.api.exceptions import DownloadHTTPError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
 
-from tests.trust.samples import ADMINS, EDITORS, GATEWAY_KEY, Published
-from trust.directory import DIRECTORY_FILE
+from tests.trust.samples import ADMINS, EDITORS, GATEWAY_KEY, NOW, YANGPU, Published, agency, sample_directory
+from trust import errors
+from trust.directory import DIRECTORY_FILE, accept
 from trust.publish import sign_document
 
 HERE = "http://localhost/"
@@ -35,13 +38,16 @@ def far_from_now(published):
     return published.but(expires=published.expires + century, root_expires=published.root_expires + century)
 
 
-def repository(published, first):
-    snapshot = Metadata(Snapshot(expires=published.expires, meta={"targets.json": MetaFile(published.version)}))
-    timestamp = Metadata(Timestamp(expires=published.expires))
+def repository(published, first, online=1):
+    """``online`` is the version of what the hub signs as it likes."""
+    far = FIRST.expires
+    meta = {"targets.json": MetaFile(published.version)}
+    snapshot = Metadata(Snapshot(version=online, expires=far, meta=meta))
+    timestamp = Metadata(Timestamp(version=online, expires=far, snapshot_meta=MetaFile(online)))
     files = {f"metadata/{published.root_version}.root.json": published.root,
              f"metadata/{first.root_version}.root.json": first.root,
              f"metadata/{published.version}.targets.json": published.targets,
-             "metadata/1.snapshot.json": sign_document(Snapshot, snapshot.to_bytes(), [GATEWAY_KEY]),
+             f"metadata/{online}.snapshot.json": sign_document(Snapshot, snapshot.to_bytes(), [GATEWAY_KEY]),
              "metadata/timestamp.json": sign_document(Timestamp, timestamp.to_bytes(), [GATEWAY_KEY])}
     targets = Metadata[Targets].from_bytes(published.targets).signed.targets
     return files | {f"targets/{target.hashes['sha256']}.{name}": published.files[name]
@@ -72,10 +78,69 @@ def test_the_updater_accepts_what_we_publish(tmp_path, published):
     assert published.accept(FIRST.accept()).version == published.version
 
 
-def test_the_updater_refuses_what_we_refuse(tmp_path):
-    published = FIRST.but(editor_signers=EDITORS[:1])
-    with pytest.raises(UnsignedMetadataError):
-        updater(tmp_path, published, FIRST).refresh()
+def second_time(tmp_path, published, first, **served):
+    """The same installation asks again, and is offered other documents."""
+    updater(tmp_path, first, first).refresh()
+    return Updater(str(tmp_path / "metadata"), HERE + "metadata/", str(tmp_path / "targets"), HERE + "targets/",
+                   fetcher=Folder(repository(published, first, online=2) | served), bootstrap=first.root)
+
+
+SECOND_EDITORS = (*EDITORS[1:], ADMINS[0])
+
+
+def doubled(raw):
+    document = json.loads(raw)
+    document["signatures"].append(document["signatures"][0])
+    return json.dumps(document).encode()
+
+
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+REFUSED = {
+    "rollback": (FIRST.but(version=2), FIRST, exceptions.BadVersionNumberError, errors.RolledBack),
+    "freeze": (None, FIRST.but(expires=PAST), exceptions.ExpiredMetadataError, errors.DirectoryExpired),
+    "fast forward by the hub": (FIRST, FIRST.but(version=99, editor_signers=(GATEWAY_KEY,)),
+                                exceptions.UnsignedMetadataError, errors.NotEnoughSignatures),
+    "under-signed targets": (FIRST, FIRST.but(version=2, editor_signers=EDITORS[:1]),
+                             exceptions.UnsignedMetadataError, errors.NotEnoughSignatures),
+    "under-signed root": (FIRST, FIRST.but(root_version=2, root_signers=ADMINS[:2]),
+                          exceptions.UnsignedMetadataError, errors.NotEnoughSignatures),
+    "root of new admins only": (FIRST, FIRST.but(root_version=2, admins=EDITORS, root_signers=EDITORS),
+                                exceptions.UnsignedMetadataError, errors.NotEnoughSignatures),
+    "expired final root": (FIRST, FIRST.but(root_version=2, root_expires=PAST),
+                           exceptions.ExpiredMetadataError, errors.DirectoryExpired),
+    "editor replaced by root 2": (FIRST, FIRST.but(root_version=2, editors=SECOND_EDITORS, version=2),
+                                  exceptions.UnsignedMetadataError, errors.NotEnoughSignatures),
+}
+
+
+@pytest.mark.parametrize(("known", "offered", "theirs", "ours"), REFUSED.values(), ids=REFUSED)
+def test_the_updater_refuses_what_we_refuse(tmp_path, known, offered, theirs, ours):
+    client = second_time(tmp_path, offered, known) if known else updater(tmp_path, offered, FIRST)
+    with pytest.raises(theirs):
+        client.refresh()
+    with pytest.raises(ours):
+        accept([FIRST.root, offered.root], offered.targets, offered.files, NOW, known and known.accept())
+
+
+def test_the_updater_refuses_mixed_files_as_we_do(tmp_path):
+    other = FIRST.but(directory=sample_directory(agency(YANGPU)))
+    client = updater(tmp_path, FIRST, FIRST)
+    client.refresh()
+    target = client.get_targetinfo(DIRECTORY_FILE)
+    client._fetcher.files[f"targets/{target.hashes['sha256']}.{DIRECTORY_FILE}"] = other.files[DIRECTORY_FILE]
+    with pytest.raises(exceptions.RepositoryError):
+        client.download_target(target)
+    with pytest.raises(errors.MixedFiles):
+        accept([FIRST.root], FIRST.targets, other.files, NOW)
+
+
+def test_the_updater_counts_one_signature_once_as_we_do(tmp_path):
+    once = FIRST.but(version=2, editor_signers=EDITORS[:1])
+    client = second_time(tmp_path, once, FIRST, **{"metadata/2.targets.json": doubled(once.targets)})
+    with pytest.raises(exceptions.RepositoryError):
+        client.refresh()
+    with pytest.raises(errors.MalformedDirectory):
+        accept([FIRST.root], doubled(once.targets), once.files, NOW)
 
 
 def test_the_root_is_read_back_by_python_tuf():

@@ -11,15 +11,15 @@ from random import Random
 import pytest
 
 from connectors.agent.account import answer_statement
-from connectors.agent.app import watch_once
 from connectors.agent.counter import SeveralLoans
 from connectors.agent.custody import NothingToDo, Step
 from connectors.agent.effects import Verb
 from connectors.agent.entry import Refused
-from connectors.ils.port import Result
+from connectors.agent.watch import watch_once
+from connectors.ils.port import Reason, Result
 from federation.web.operator import close_window
 from schemas.identifiers import AgencyId
-from schemas.lending import AmendmentAction, ReasonUnfilled
+from schemas.lending import AmendmentAction
 from schemas.lifecycle import Outcome
 from schemas.loan import Loan
 from schemas.messages import MessageType
@@ -27,8 +27,8 @@ from tests.alliance import FIRST, HOME, PICKUP, SECOND, THIRD, Alliance, obligin
 
 SEEDS = range(16)
 HAPPENINGS = ("hours pass", "deadlines pass", "cancel", "renew", *["scan"] * 4, "not on shelf", "lost")
-CROSSED = {"out_of_turn", "wrong_role", "reply_mismatch"}
-"""What two things that met on their way may be refused as; nothing else may be refused at all."""
+CROSSED = {"out_of_turn", "wrong_role", "reply_mismatch", "not_confirmed"}
+"""What two things that met on their way may be refused as, and mail that lay about for a day; nothing else at all."""
 MAY_FAIL = (Verb.PLACE_HOLD, Verb.CHECK_OUT, Verb.RENEW)
 
 
@@ -56,7 +56,7 @@ class Play:
             elif tasks := await member.tasks():
                 task = self.random.choice(tasks)
                 fails = task.do.verb in MAY_FAIL and self.random.random() < 0.25
-                answer = Result(False, reason=ReasonUnfilled.ON_LOAN) if fails else obliging(task, self.town.clock())
+                answer = Result(False, reason=Reason.ON_LOAN) if fails else obliging(task, self.town.clock())
                 await member.office.finish(task, answer)
 
     async def happens(self, what: str) -> None:

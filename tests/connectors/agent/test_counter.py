@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from connectors.agent.counter import Counter, SeveralLoans
-from connectors.agent.custody import NothingToDo, Step
+from connectors.agent.custody import NothingToDo, Scan, Step
 from connectors.agent.entry import Refused
 from connectors.agent.link import GatewayUnreachable
 from schemas.identifiers import ItemBarcode
-from schemas.lending import Custody
+from schemas.lending import Condition, Custody
 from schemas.lifecycle import LoanStatus, Outcome
-from schemas.messages import Confirmation, LoanAnswer, LoanQuestion, MessageType
+from schemas.messages import Confirmation, MessageType
 from schemas.problems import ProblemCode
+from schemas.questions import LoanAnswer, LoanQuestion
 from tests.alliance import (
     BARCODES,
     FIRST,
@@ -191,3 +192,62 @@ async def test_the_pull_list_holds_what_is_confirmed_and_on_its_shelf(town: Alli
     await town.rest()
     assert [loan.conv for loan in await town[FIRST].counter.pull_list()] == convs[1:]
     assert (await town[FIRST].loan(convs[0])).status is LoanStatus.LOANED
+
+
+async def shipped(town: Alliance, pickup: Any = PICKUP) -> str:
+    """A loan whose copy is on its way to the pickup library."""
+    conv = await town.order(FIRST, pickup=pickup)
+    await town.rest()
+    await town[FIRST].scan(BARCODES[FIRST], conv)
+    await town.rest()
+    return conv
+
+
+async def at_locker(town: Alliance, conv: str, step: Step, place: str = "地铁站书柜", hold_days: int = 2) -> Custody:
+    member = town[PICKUP]
+    scan = Scan(BARCODES[FIRST], Condition.GOOD, place, town.clock(), hold_days)
+    _, moved = await member.counter.scan(scan, conv, step)
+    return moved.custody
+
+
+async def uncollected(town: Alliance) -> list[tuple[str, str]]:
+    return [(stay.place, loan.conv) for stay, loan in await town[PICKUP].counter.uncollected()]
+
+
+async def test_a_copy_in_a_locker_is_listed_once_its_time_is_over_and_until_it_is_out(town: Alliance) -> None:
+    conv = await shipped(town)
+    assert await at_locker(town, conv, Step.LOAD) is Custody.LOCKER
+    assert await uncollected(town) == []
+    town.clock.forward(days=2, minutes=1)
+    assert await uncollected(town) == [("地铁站书柜", conv)]
+    assert await at_locker(town, conv, Step.TAKE_OUT) is Custody.PICKUP_POINT
+    assert await uncollected(town) == []
+    assert await at_locker(town, conv, Step.LOAD, "西门书柜", 5) is Custody.LOCKER
+    town.clock.forward(days=4)
+    assert await uncollected(town) == []
+    town.clock.forward(days=2)
+    assert await uncollected(town) == [("西门书柜", conv)]
+
+
+@pytest.mark.parametrize("step", [Step.HAND_OVER, Step.SEND_BACK])
+async def test_a_copy_that_goes_on_from_its_locker_waits_for_nobody(town: Alliance, step: Step) -> None:
+    conv = await shipped(town)
+    await at_locker(town, conv, Step.LOAD)
+    await at_locker(town, conv, step)
+    town.clock.forward(days=9)
+    assert await uncollected(town) == []
+
+
+async def test_a_locker_that_is_not_named_is_none(town: Alliance) -> None:
+    conv = await shipped(town)
+    with pytest.raises(NothingToDo, match="name the locker as the place"):
+        await at_locker(town, conv, Step.LOAD, place="")
+
+
+async def test_both_ends_and_the_gateway_hold_that_it_is_in_the_locker(town: Alliance) -> None:
+    conv = await shipped(town)
+    await at_locker(town, conv, Step.LOAD)
+    await town.rest()
+    views = [await town[HOME].loan(conv), await town[FIRST].loan(conv), await town.loan(conv)]
+    assert {(view.custody, view.holder) for view in views} == {(Custody.LOCKER, PICKUP)}
+    assert [await member.alarms() for member in town.members.values()] == [[]] * 5

@@ -26,7 +26,7 @@ def loan(custody: Custody, status: LoanStatus = S.LOANED, holder: AgencyId | Non
 LENT: list[tuple[Custody, AgencyId | None, dict[AgencyId, Step]]] = [
     (C.IN_TRANSIT, FIRST, {PICKUP: Step.ARRIVED}),
     (C.PICKUP_POINT, PICKUP, {PICKUP: Step.HAND_OVER}),
-    (C.LOCKER, PICKUP, {}),
+    (C.LOCKER, PICKUP, {PICKUP: Step.TAKE_OUT}),
     (C.READER, PICKUP, {HOME: Step.TAKE_BACK, PICKUP: Step.TAKE_BACK, THIRD: Step.TAKE_BACK, FIRST: Step.COME_HOME}),
     (C.RETURNED_AT, THIRD, {THIRD: Step.SEND_BACK, FIRST: Step.COME_HOME}),
     (C.IN_TRANSIT_BACK, THIRD, {FIRST: Step.COME_HOME}),
@@ -71,7 +71,11 @@ def test_a_dispatch_is_the_ils_s_work_first() -> None:
 
 @pytest.mark.parametrize(("step", "custody", "me", "holder", "dst"), [
     (Step.ARRIVED, C.IN_TRANSIT, PICKUP, C.PICKUP_POINT, FIRST),
+    (Step.LOAD, C.IN_TRANSIT, PICKUP, C.LOCKER, FIRST),
+    (Step.LOAD, C.PICKUP_POINT, PICKUP, C.LOCKER, FIRST),
+    (Step.TAKE_OUT, C.LOCKER, PICKUP, C.PICKUP_POINT, FIRST),
     (Step.HAND_OVER, C.PICKUP_POINT, PICKUP, C.READER, FIRST),
+    (Step.HAND_OVER, C.LOCKER, PICKUP, C.READER, FIRST),
     (Step.TAKE_BACK, C.READER, THIRD, C.RETURNED_AT, FIRST),
     (Step.COME_HOME, C.IN_TRANSIT_BACK, FIRST, C.SUPPLIER, HOME),
 ])
@@ -96,6 +100,23 @@ def test_an_arrival_is_also_told_as_received_and_a_return_as_shipped() -> None:
         RequestingAgencyMessage(action=Action.RECEIVED), RequestingAgencyMessage(action=Action.SHIPPED_RETURN)]
 
 
+@pytest.mark.parametrize(("step", "custody", "told"), [
+    (Step.ARRIVED, C.IN_TRANSIT, True), (Step.LOAD, C.IN_TRANSIT, True), (Step.LOAD, C.PICKUP_POINT, False),
+    (Step.TAKE_OUT, C.LOCKER, False)])
+def test_a_copy_is_received_once_be_it_straight_into_a_locker(step: Step, custody: Custody, told: bool) -> None:
+    effects = effects_of(step, loan(custody, holder=PICKUP), SCAN, PICKUP)
+    assert [effect.kind is MessageType.REQUESTING_AGENCY_MESSAGE for effect in effects] == [False, True][: 1 + told]
+
+
+@pytest.mark.parametrize(("custody", "holder", "me", "may"), [
+    (C.IN_TRANSIT, FIRST, PICKUP, True), (C.IN_TRANSIT, FIRST, HOME, False),
+    (C.PICKUP_POINT, PICKUP, PICKUP, True), (C.PICKUP_POINT, PICKUP, HOME, False),
+    (C.LOCKER, PICKUP, PICKUP, False), (C.READER, PICKUP, PICKUP, False), (C.RETURNED_AT, PICKUP, PICKUP, False)])
+def test_a_locker_is_loaded_by_name_with_what_comes_to_its_library(custody: Custody, holder: AgencyId, me: AgencyId,
+                                                                    may: bool) -> None:
+    assert STEPS[Step.LOAD](loan(custody, holder=holder), me) is may
+
+
 def test_a_supplier_that_runs_the_pickup_point_tells_the_home_library_and_not_itself() -> None:
     here = loan(C.IN_TRANSIT, pickup=FIRST)
     effects = effects_of(next_step(here, FIRST), here, SCAN, FIRST)
@@ -115,9 +136,10 @@ def test_a_librarys_part_may_end_before_the_loan_does(me, status, custody, over)
     assert is_over_for(loan(custody, status), me) is over
 
 
-def test_an_uncollected_copy_goes_back_when_staff_say_so():
-    waiting = loan(C.PICKUP_POINT, holder=PICKUP)
-    assert next_step(waiting, PICKUP) is Step.HAND_OVER
+@pytest.mark.parametrize(("custody", "first"), [(C.PICKUP_POINT, Step.HAND_OVER), (C.LOCKER, Step.TAKE_OUT)])
+def test_an_uncollected_copy_goes_back_when_staff_say_so(custody: Custody, first: Step) -> None:
+    waiting = loan(custody, holder=PICKUP)
+    assert next_step(waiting, PICKUP) is first
     assert next_step(waiting, PICKUP, Step.SEND_BACK) is Step.SEND_BACK
     with pytest.raises(NothingToDo):
         next_step(waiting, HOME, Step.SEND_BACK)

@@ -5,13 +5,14 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from connectors.agent.effects import Do, Verb
 from connectors.agent.journal import Journal, JournalFailed
-from connectors.agent.tables import Session, Slot, Unit
+from connectors.agent.tables import SCHEMA_VERSION, Session, Slot, Unit
 from schemas.identifiers import ConversationId, ItemBarcode, MessageHash
 from schemas.lifecycle import Outcome
 from schemas.loan import Loan
@@ -129,6 +130,18 @@ def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
         Journal(tmp_path / "nowhere" / "journal.db")
 
 
+def test_a_journal_whose_tables_another_version_has_made_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    Journal(path).close()
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        other.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    with pytest.raises(JournalFailed, match=rf"version {SCHEMA_VERSION + 1}, this program knows {SCHEMA_VERSION}"):
+        Journal(path)
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,)
+
+
 # The outbox, the streams, the messages
 
 async def test_the_outbox_is_a_queue_that_forgets_only_what_was_answered(journal: Journal) -> None:
@@ -141,6 +154,20 @@ async def test_the_outbox_is_a_queue_that_forgets_only_what_was_answered(journal
 
     assert await journal.run(work) == ["c", "b"]
     assert await journal.run(lambda unit: (unit.waiting(), unit.outbox(1))) == (2, [("c", b"c")])
+
+
+async def test_messages_that_are_sent_again_go_before_all_others_in_their_order(journal: Journal) -> None:
+    def work(unit: Unit) -> list[str]:
+        for name in ("a", "b", "c", "d"):
+            unit.add_message(name, "Request", "loan-0001", None, name.encode())
+        unit.enqueue("d", b"d")
+        unit.enqueue("b", b"b")
+        for _ in range(2):
+            unit.enqueue_first(["a", "b", "c"])
+        unit.enqueue("e", b"e")
+        return [name for name, _ in unit.outbox(10)]
+
+    assert await journal.run(work) == ["a", "b", "c", "d", "e"]
 
 
 async def test_an_envelope_is_enqueued_once(journal: Journal) -> None:
@@ -178,7 +205,8 @@ async def test_a_missing_confirmation_is_told_once(journal: Journal) -> None:
         unit.confirmed("c")
 
     await journal.run(work)
-    assert await journal.run(lambda unit: unit.unconfirmed("2026-12-01T12")) == [("a", "Request")]
+    assert await journal.run(lambda unit: unit.unconfirmed("2026-12-01T12")) == [
+        ("a", "Request", "loan-0001")]
     assert await journal.run(lambda unit: unit.unconfirmed("2026-12-01T12")) == []
 
 
@@ -214,10 +242,11 @@ async def test_a_loans_tasks_are_open_one_after_another(journal: Journal) -> Non
 async def test_a_write_that_was_sent_is_known_with_its_copy(journal: Journal) -> None:
     await journal.run(lambda unit: unit.add_task("loan-0001", Do(Verb.PLACE_HOLD, argument={"barcodes": "1 2"})))
     assert await journal.run(lambda unit: unit.held_barcode("loan-0001")) is None
-    await journal.run(lambda unit: unit.mark_sent(1, "2"))
+    await journal.run(lambda unit: unit.mark_sent(1, "2", "CARD"))
     (task,) = await journal.run(Unit.open_tasks)
     assert task.sent
-    assert task.do.argument == {"barcodes": "1 2", "barcode": "2"}
+    assert task.do.argument == {"barcodes": "1 2", "barcode": "2", "card": "CARD"}
+    assert await journal.run(lambda unit: (unit.card_of("loan-0001"), unit.card_of("loan-0002"))) == ("CARD", None)
     assert await journal.run(lambda unit: unit.held_barcode("loan-0001")) == "2"
 
 

@@ -8,7 +8,8 @@ import pytest
 from connectors.agent.counter import NothingToDo
 from connectors.agent.custody import Step
 from connectors.agent.effects import Verb
-from connectors.ils.port import Result
+from connectors.agent.refusals import refusals
+from connectors.ils.port import Reason, Result
 from schemas.identifiers import PatronToken
 from schemas.lending import AmendmentAction, ReasonUnfilled, Request, Voucher
 from schemas.lifecycle import LoanStatus, Outcome
@@ -26,15 +27,17 @@ from tests.alliance import (
     Alliance,
     a_hash,
     point,
-    read,
 )
+
+WORDS = "本册已被读者王小波预约"
+"""An ILS may name a reader: its words are for staff only."""
 
 
 async def reasons(town: Alliance, conv: str) -> list[Any]:
     """Return why suppliers have not supplied, in the order of the log."""
-    messages = await town.database.run(lambda unit: unit.messages.of_conversation(conv))
+    messages = await town.said(conv)
     return [body.reason_unfilled for message in messages
-            if (body := read(message.envelope).body) and getattr(body, "reason_unfilled", None)]
+            if (body := message.body) and getattr(body, "reason_unfilled", None)]
 
 
 async def requested(town: Alliance, *suppliers: Any) -> str:
@@ -71,12 +74,16 @@ async def test_a_record_without_a_copy_here_is_not_held(town: Alliance) -> None:
     assert await verbs(town) == []
 
 
-@pytest.mark.parametrize("reason", [ReasonUnfilled.ON_LOAN, ReasonUnfilled.NOT_AVAILABLE])
-async def test_why_no_copy_could_be_set_aside_is_said(town: Alliance, reason: ReasonUnfilled) -> None:
+@pytest.mark.parametrize(("reason", "said"), [
+    (Reason.ON_LOAN, ReasonUnfilled.ON_LOAN), (Reason.NOT_HELD, ReasonUnfilled.NOT_HELD),
+    (Reason.NOT_AVAILABLE, ReasonUnfilled.NOT_AVAILABLE), (Reason.ON_HOLD, ReasonUnfilled.NOT_AVAILABLE),
+    (Reason.NON_CIRCULATING, ReasonUnfilled.POLICY_PROBLEM), (Reason.TOO_MANY_CHARGED, ReasonUnfilled.POLICY_PROBLEM),
+    (Reason.OTHER, ReasonUnfilled.POLICY_PROBLEM)])
+async def test_why_no_copy_could_be_set_aside_is_said(town: Alliance, reason: Reason, said: ReasonUnfilled) -> None:
     conv = await requested(town)
     await town[FIRST].work(place_hold=Result(False, reason=reason))
     await town.rest(working=False)
-    assert await reasons(town, conv) == [reason]
+    assert await reasons(town, conv) == [said]
 
 
 @pytest.mark.parametrize(("changes", "answered"), [
@@ -178,11 +185,15 @@ async def _nothing() -> None:
 async def test_a_copy_that_the_ils_will_not_lend_is_let_go_and_the_request_passed_on(town: Alliance) -> None:
     conv = await promised(town)
     await town[FIRST].scan(BARCODES[FIRST], conv)
-    await town[FIRST].work(check_out=Result(False, reason="本册已被其他读者预约"))
+    await town[FIRST].work(check_out=Result(False, reason=Reason.OTHER, words=WORDS))
     assert await verbs(town) == [Verb.CANCEL_HOLD]
     await town.rest()
     loan = await town.loan(conv)
     assert (loan.supplier, await reasons(town, conv)) == (SECOND, [ReasonUnfilled.POLICY_PROBLEM])
+    (refusal,) = await town[FIRST].journal.run(refusals)
+    assert (refusal.conv, refusal.verb, refusal.reason, refusal.words) == (conv, Verb.CHECK_OUT, Reason.OTHER, WORDS)
+    messages = await town.said(conv)
+    assert all(WORDS not in message.model_dump_json() for message in messages)
     assert [await member.alarms() for member in town.members.values()] == [[]] * 5
 
 
@@ -236,7 +247,7 @@ async def test_a_copy_that_is_home_again_is_taken_back_in_the_ils_and_the_loan_c
         await town.rest()
     await town[FIRST].scan(BARCODES[FIRST], conv)
     assert await verbs(town) == [Verb.CHECK_IN]
-    await town[FIRST].work(check_in=Result(False, reason="not charged"))
+    await town[FIRST].work(check_in=Result(False, reason=Reason.NOT_CHARGED, words="not charged"))
     await town.rest()
     assert (await town.loan(conv)).outcome is Outcome.COMPLETED
 

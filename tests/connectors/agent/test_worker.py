@@ -9,14 +9,17 @@ import pytest
 
 from connectors.agent.app import watch_once
 from connectors.agent.effects import WRITES, Verb
+from connectors.agent.refusals import refusals
 from connectors.agent.worker import Worker
-from connectors.ils.port import IlsFailed, IlsInDoubt, IlsUnavailable
+from connectors.ils.cards import InstitutionalCards
+from connectors.ils.port import CardItems, IlsFailed, IlsInDoubt, IlsUnavailable, ItemState, Reason
 from connectors.ils.sip2 import Sip2Ils
 from connectors.sip2.client import Sip2Client
 from connectors.sip2.verbs import Verbs
 from examples.alliance.readers import readers_of
 from examples.ils import circulation
 from examples.ils.model import ALLIANCE_CARD
+from schemas.bib import CirculationStatus
 from schemas.lending import AmendmentAction
 from schemas.lifecycle import LoanStatus, Outcome
 from tests.alliance import FIRST, HOME, RECORD, SECOND, SEED, Alliance
@@ -136,7 +139,7 @@ async def test_a_connector_that_died_at_a_write_settles_it_when_it_is_back(town:
     conv = await arrange(town)
     before = (await system.events()).count((event, COPY))
     (task,) = await town[FIRST].tasks()
-    await town[FIRST].journal.run(lambda unit: unit.mark_sent(task.id, COPY))
+    await town[FIRST].journal.run(lambda unit: unit.mark_sent(task.id, COPY, ALLIANCE_CARD))
     if happened:
         await system.running.database.write(*directly)
     await assert_done_once(town, system, verb, conv, before)
@@ -168,7 +171,7 @@ async def test_a_copy_long_overdue_that_comes_home_is_taken_back_though_the_ils_
         await town[library].scan(COPY, conv)
         await town.rest(working=False)
     (task,) = await town[FIRST].tasks()
-    await town[FIRST].journal.run(lambda unit: unit.mark_sent(task.id, COPY))
+    await town[FIRST].journal.run(lambda unit: unit.mark_sent(task.id, COPY, ALLIANCE_CARD))
     await town.rest()
     assert (await system.ils.items_of(ALLIANCE_CARD)).charged == frozenset()
     assert (await town.loan(conv)).outcome is Outcome.COMPLETED
@@ -258,7 +261,8 @@ async def worker_at(town: Alliance, port: int) -> AsyncIterator[Worker]:
     member = town[FIRST]
     async with Sip2Client("127.0.0.1", port, member.library.sip2, member.library.credentials,
                           random=lambda: 0.0) as client:
-        yield Worker(member.journal, member.office, Sip2Ils(Verbs(client, town.clock)), ALLIANCE_CARD)
+        yield Worker(member.journal, member.office, Sip2Ils(Verbs(client, town.clock)),
+                     InstitutionalCards((ALLIANCE_CARD,)))
 
 
 async def test_one_task_that_fails_does_not_hold_up_the_others(town: Alliance, system: LibrarySystem) -> None:
@@ -284,3 +288,134 @@ async def test_the_loop_goes_on_through_failures_until_all_is_done(town: Allianc
         with suppress(asyncio.CancelledError):
             await running
     assert await system.events() == [("hold", COPY)]
+
+
+# institutional cards
+
+
+POOL = ("DELTA-1", "DELTA-2", "DELTA-3")
+PARTNER_CARD = "DELTA-YANGPU"
+
+
+@asynccontextmanager
+async def lending_on(town: Alliance, system: LibrarySystem, cards: InstitutionalCards) -> AsyncIterator[None]:
+    """Let the first supplier lend on other cards than the one for all; each may have five copies."""
+    rows = [(card, b"", "长三角馆际互借", "child", "") for card in (*POOL, PARTNER_CARD)]
+    await system.running.database.write(
+        lambda unit: unit.db.executemany("INSERT OR IGNORE INTO patron VALUES (?, ?, ?, ?, ?)", rows))
+    member, before = town[FIRST], town[FIRST].worker
+    system.worker = member.worker = Worker(member.journal, member.office, system.ils, cards)
+    yield
+    member.worker = before
+
+
+async def card_events(system: LibrarySystem) -> list[tuple[str, str]]:
+    return await system.running.database.read(
+        lambda unit: unit.db.execute("SELECT verb, card FROM event ORDER BY id").fetchall())
+
+
+async def test_a_partner_s_loan_is_on_the_partner_s_own_card_from_hold_to_return(town: Alliance,
+                                                                               system: LibrarySystem) -> None:
+    async with lending_on(town, system, InstitutionalCards((ALLIANCE_CARD,), {HOME: PARTNER_CARD})):
+        conv = await home_again(town)
+        assert (await system.ils.items_of(PARTNER_CARD)).charged == {COPY}
+        await town.rest()
+    assert await card_events(system) == [(verb, PARTNER_CARD) for verb in ("hold", "checkout", "checkin")]
+    assert (await town.loan(conv)).outcome is Outcome.COMPLETED
+
+
+async def test_another_partner_s_loan_is_on_the_card_for_all(town: Alliance, system: LibrarySystem) -> None:
+    async with lending_on(town, system, InstitutionalCards((ALLIANCE_CARD,), {SECOND: PARTNER_CARD})):
+        await promised(town)
+    assert await card_events(system) == [("hold", ALLIANCE_CARD)]
+
+
+async def test_a_card_of_the_pool_that_is_full_is_passed_over(town: Alliance, system: LibrarySystem) -> None:
+    cards = InstitutionalCards(POOL)
+    turn = cards.in_turn(HOME, "loan-0001")
+    async with lending_on(town, system, cards):
+        for number in range(10, 14):
+            assert (await system.ils.check_out(f"{number:08}", turn[0])).ok
+        assert (await system.ils.place_hold("00000014", turn[0])).ok
+        assert (await promised(town)) == "loan-0001"
+    assert (await system.ils.items_of(turn[1])).held == {COPY}
+
+
+async def test_where_all_cards_of_the_pool_are_full_the_ils_says_so_and_the_next_supplier_is_asked(
+        town: Alliance, system: LibrarySystem) -> None:
+    async with lending_on(town, system, InstitutionalCards(POOL[:2])):
+        await system.running.database.write(lambda unit: unit.db.execute(
+            "UPDATE patron SET block = 'card_lost' WHERE card IN (?, ?)", POOL[:2]))
+        conv = await promised(town)
+    assert (await town.loan(conv)).supplier == SECOND
+    (refusal,) = await town[FIRST].journal.run(refusals)
+    assert (refusal.conv, refusal.verb, refusal.barcode, refusal.reason) == (
+        conv, Verb.PLACE_HOLD, OTHER_COPY, Reason.PATRON_BLOCKED)
+
+
+@pytest.mark.parametrize("verb", WRITING)
+@pytest.mark.parametrize("happened", [True, False], ids=["happened", "did not happen"])
+async def test_a_doubt_is_settled_on_the_card_that_the_loan_was_made_on_whatever_the_settings_say_by_then(
+        town: Alliance, system: LibrarySystem, verb: Verb, happened: bool) -> None:
+    arrange, request, _, event, _ = WRITING[verb]
+    async with lending_on(town, system, InstitutionalCards(POOL, {HOME: PARTNER_CARD})):
+        conv = await arrange(town)
+        before = (await system.events()).count((event, COPY))
+        system.wire.lose, system.wire.answered = request, happened
+        with pytest.raises(IlsInDoubt):
+            await system.worker.work_once()
+    async with lending_on(town, system, InstitutionalCards((ALLIANCE_CARD,))):
+        await assert_done_once(town, system, verb, conv, before)
+    assert {card for _, card in await card_events(system)} == {PARTNER_CARD}
+
+
+# an ILS that does not show what is on a card
+
+
+class Reticent(Sip2Ils):
+    """A real ILS seen through lists without barcodes."""
+
+    async def items_of(self, card: str) -> CardItems:
+        return CardItems(frozenset(), frozenset(), is_whole=False)
+
+
+@pytest.mark.parametrize("verb", WRITING)
+@pytest.mark.parametrize("happened", [True, False], ids=["happened", "did not happen"])
+async def test_where_the_card_shows_nothing_the_copy_itself_settles_the_doubt(town: Alliance, system: LibrarySystem,
+                                                                             verb: Verb, happened: bool) -> None:
+    arrange, request, _, event, status = WRITING[verb]
+    conv = await arrange(town)
+    before = (await system.events()).count((event, COPY))
+    system.wire.lose, system.wire.answered = request, happened
+    with pytest.raises(IlsInDoubt):
+        await system.worker.work_once()
+    async with Sip2Client("127.0.0.1", system.wire.port, town[FIRST].library.sip2,
+                          town[FIRST].library.credentials) as client:
+        member = town[FIRST]
+        member.worker = Worker(member.journal, member.office, Reticent(Verbs(client, town.clock)),
+                               InstitutionalCards((ALLIANCE_CARD,)))
+        await town.rest()
+    assert (await system.events()).count((event, COPY)) == before + 1
+    assert (await town.loan(conv)).status is status
+
+
+async def test_a_hold_that_was_placed_on_a_copy_that_still_seems_to_stand_there_is_found_when_placed_again(
+        town: Alliance, system: LibrarySystem) -> None:
+    """Some systems show a copy as available until it is fetched: the ILS itself says that the hold is there."""
+    conv = await requested(town)
+    system.wire.lose, system.wire.answered = b"15+", True
+    with pytest.raises(IlsInDoubt):
+        await system.worker.work_once()
+
+    class Forgetful(Reticent):
+        async def item(self, barcode: str) -> ItemState:
+            return ItemState(True, CirculationStatus.AVAILABLE, None)
+
+    async with Sip2Client("127.0.0.1", system.wire.port, town[FIRST].library.sip2,
+                          town[FIRST].library.credentials) as client:
+        member = town[FIRST]
+        member.worker = Worker(member.journal, member.office, Forgetful(Verbs(client, town.clock)),
+                               InstitutionalCards((ALLIANCE_CARD,)))
+        await town.rest()
+    assert await system.events() == [("hold", COPY)]
+    assert ((await town.loan(conv)).supplier, (await town.loan(conv)).barcode) == (FIRST, COPY)

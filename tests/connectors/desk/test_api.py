@@ -1,6 +1,7 @@
 """The desk's socket: staff scan, look and claim; what cannot be done is a problem with the reason, never twice."""
 
 import asyncio
+import json
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,13 +13,15 @@ import pytest
 
 from connectors.agent.app import Connector
 from connectors.agent.config import Settings, Sip2Settings
+from connectors.agent.conflicts import Cause, Conflict, Conflicts
 from connectors.agent.custody import Step
 from connectors.agent.link import GatewayLink, GatewayUnreachable
+from connectors.agent.tables import Unit
 from connectors.agent.worker import Worker
+from connectors.cli import main
 from connectors.desk.api import serve_desk
-from connectors.ils.sip2 import Sip2Ils
+from connectors.ils.port import Reason, Result
 from connectors.sip2.client import Sip2Client
-from connectors.sip2.verbs import Verbs
 from examples.alliance.people import JsonPeer, Refused, over_socket
 from examples.ils.model import ALLIANCE_CARD
 from schemas.identifiers import AgencyId
@@ -60,7 +63,7 @@ async def desk(town: Alliance, tmp_path: Path) -> AsyncIterator[Desk]:
 async def desk_of(town: Alliance, agency: AgencyId, socket: Path) -> AsyncIterator[Desk]:
     member, client = town[agency], Sip2Client("127.0.0.1", 1, town[agency].library.sip2)
     told = Settings(agency=agency, gateway_url="http://127.0.0.1:1/link",
-                    sip2=Sip2Settings(port=1, institutional_card=ALLIANCE_CARD))
+                    sip2=Sip2Settings(port=1, institutional_cards=(ALLIANCE_CARD,)))
 
     async def no_answer(*_question: object) -> None:
         return None
@@ -68,7 +71,7 @@ async def desk_of(town: Alliance, agency: AgencyId, socket: Path) -> AsyncIterat
     connector = Connector(
         settings=told, office=member.office, journal=member.journal, counter=member.counter, client=client,
         link=GatewayLink(told.gateway_url, member.office, member.journal, no_answer, lambda: 0.5),
-        worker=Worker(member.journal, member.office, Sip2Ils(Verbs(client, town.clock)), ALLIANCE_CARD))
+        worker=Worker(member.journal, member.office, told.sip2.ils(client, town.clock), told.sip2.cards()))
     peer = over_socket(socket)
     async with client, serve_desk(connector, socket), peer.http:
         yield Desk(town, socket, peer)
@@ -96,6 +99,19 @@ async def test_the_status_says_what_waits(desk: Desk) -> None:
     await desk.town.rest(working=False)
     status = await desk.peer.ask("GET", "/status")
     assert (status["tasks"], status["received"] > 0) == (1, True)
+
+
+async def test_the_status_says_how_the_library_stands_with_the_alliance(desk: Desk) -> None:
+    directory = (await desk.peer.ask("GET", "/status"))["directory"]
+    assert (directory["version"], directory["is_stale"], directory["vouched_until"]) == (1, False, None)
+    assert [(key["purpose"], key["in_use"], key["is_here"]) for key in directory["keys"]] == [
+        ("sign", True, True), ("seal", True, True)]
+    assert directory["warnings"] == []
+    await promised(desk.town)
+    desk.town.clock.forward(days=360)
+    status = await desk.peer.ask("GET", "/status")
+    assert {warning["level"] for warning in status["directory"]["warnings"]} == {0, 7}
+    assert (status["log_seen"], status["unconfirmed"]) == (None, 0)
 
 
 async def test_a_promised_copy_is_on_the_pull_list_until_it_is_sent(desk: Desk) -> None:
@@ -166,6 +182,14 @@ async def test_a_copy_that_is_not_on_the_shelf_is_reported_once(desk: Desk) -> N
     assert await desk.refusal("POST", f"/loans/{conv}/not-on-shelf") == (409, "nothing_to_do")
 
 
+async def test_what_the_ils_refused_is_shown_with_its_reason_and_its_words(desk: Desk) -> None:
+    conv = await promised(desk.town)
+    await desk.scan(loan=conv)
+    await desk.town[FIRST].work(check_out=Result(False, reason=Reason.OTHER, words="系统忙"))
+    assert await desk.peer.ask("GET", "/refusals") == [
+        {"conv": conv, "verb": "check out", "barcode": BARCODES[FIRST], "reason": "Other", "words": "系统忙"}]
+
+
 @pytest.mark.parametrize("what", ["not-on-shelf", "lost"])
 async def test_of_an_unknown_loan_nothing_can_be_said(desk: Desk, what: str) -> None:
     assert await desk.refusal("POST", f"/loans/loan-9999/{what}") == (404, "not_found")
@@ -227,3 +251,87 @@ async def test_a_bug_shows_no_traceback(desk: Desk, monkeypatch: pytest.MonkeyPa
         told = await answer.text()
     assert "310110000001" not in told
     assert "Traceback" not in told
+
+
+CONFLICT = Conflict("2026-09-01T03:00:00+00:00", "2026-09-01T01:00:00+00:00", "一楼", "checkout", "3100001", "c1",
+                    Cause.ILS_REFUSED, "读者证已停用")
+
+
+async def conflicts(town: Alliance, *added: Conflict) -> list[Conflict]:
+    def work(unit: Unit) -> list[Conflict]:
+        for conflict in added:
+            Conflicts(unit.connection).add(conflict)
+        return Conflicts(unit.connection).open()
+
+    return await town[FIRST].journal.run(work)
+
+
+async def test_what_staff_must_settle_is_listed_until_they_say_it_is_handled(town: Alliance, desk: Desk) -> None:
+    assert await desk.peer.ask("GET", "/conflicts") == []
+    await conflicts(town, CONFLICT, CONFLICT)
+    first, second = await desk.peer.ask("GET", "/conflicts")
+    assert first == {"id": 1, "noted_at": CONFLICT.noted_at, "happened_at": CONFLICT.happened_at, "place": "一楼",
+                     "action": "checkout", "barcode": "3100001", "card": "c1", "cause": "ils_refused",
+                     "detail": "读者证已停用"}
+    assert await desk.peer.ask("POST", "/conflicts/1/handled") == {"handled": 1}
+    assert await desk.refusal("POST", "/conflicts/1/handled") == (404, "not_found")
+    assert await desk.peer.ask("GET", "/conflicts") == [second]
+
+
+async def test_what_is_handled_is_forgotten(town: Alliance, desk: Desk) -> None:
+    (kept,) = await conflicts(town, CONFLICT)
+    assert "c1" not in repr(kept)
+    assert "读者证" not in repr(kept)
+    await desk.peer.ask("POST", "/conflicts/1/handled")
+    rows = await town[FIRST].journal.run(lambda unit: unit.connection.execute("SELECT * FROM conflict").fetchall())
+    assert rows == []
+
+
+async def test_a_list_gone_wild_is_shown_in_part(town: Alliance, desk: Desk,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.agent.conflicts.SHOWN_MAX", 3)
+    await conflicts(town, *[CONFLICT] * 5)
+    assert [conflict["id"] for conflict in await desk.peer.ask("GET", "/conflicts")] == [1, 2, 3]
+
+
+async def test_a_copy_is_put_into_a_locker_from_the_desk_and_listed_when_nobody_comes(town: Alliance, desk: Desk
+                                                                                      ) -> None:
+    conv = await promised(town)
+    await desk.scan()
+    await town.rest()
+    async with desk_of(town, HOME, desk.socket.with_name("home.sock")) as home:
+        asked = {"barcode": BARCODES[FIRST], "loan": conv, "step": Step.LOAD}
+        assert await home.refusal("POST", "/scan", asked) == (409, "nothing_to_do")
+        answer = await home.peer.ask("POST", "/scan", {**asked, "place": "地铁站书柜"})
+        assert (answer["step"], answer["loan"]["custody"]) == ("load locker", "locker")
+        assert await home.peer.ask("GET", "/uncollected") == []
+        town.clock.forward(days=3, minutes=1)
+        (stay,) = await home.peer.ask("GET", "/uncollected")
+        assert (stay["place"], stay["loan"]["conv"]) == ("地铁站书柜", conv)
+        taken_out = await home.peer.ask("POST", "/scan", {"barcode": BARCODES[FIRST], "loan": conv})
+        assert (taken_out["step"], taken_out["loan"]["custody"]) == ("take out", "pickup point")
+        assert await home.peer.ask("GET", "/uncollected") == []
+
+
+async def test_the_terminal_lists_and_takes_off(town: Alliance, desk: Desk, capsys: pytest.CaptureFixture[str]
+                                                ) -> None:
+    await conflicts(town, CONFLICT)
+    config = desk.socket.with_name("connector.toml")
+    config.write_text(f'agency = "{FIRST}"\ngateway_url = "http://127.0.0.1:1/link"\n'
+                      f'[sip2]\nport = 1\ninstitutional_cards = ["{ALLIANCE_CARD}"]\n', "utf-8")
+
+    async def run(*arguments: str) -> tuple[int, str, str]:
+        code = await asyncio.to_thread(main, [*arguments, "--config", str(config)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    assert "借出 checkout" in (await run("conflicts"))[1]
+    (listed,) = json.loads((await run("conflicts", "--json"))[1])
+    assert (listed["id"], listed["cause"]) == (1, "ils_refused")
+    assert (await run("conflicts", "handled", "1"))[:2] == (0, "已处理 handled: 1\n")
+    code, _, said = await run("conflicts", "handled", "1", "--json")
+    assert (code, "no conflict 1 on the list" in said) == (1, True)
+    assert (await run("conflicts"))[1] == (await run("uncollected"))[1] == "没有 none\n"
+    with pytest.raises(SystemExit) as wrong:
+        await run("conflicts", "handled", "one")
+    assert wrong.value.code == 2

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.ils.port import CardItems, IlsInDoubt, IlsUnavailable
+from connectors.ils.port import Block, CardItems, IlsInDoubt, IlsUnavailable, Reason
+from connectors.ils.reasons import ReasonTable
 from connectors.ils.sip2 import Sip2Ils
 from connectors.sip2.client import Sip2Client
 from connectors.sip2.fields import CirculationStatus as LineStatus
@@ -56,13 +57,16 @@ async def test_a_pin_counts_only_where_it_was_given_and_is_right(ils: Sip2Ils, p
 async def test_an_unknown_card_may_nothing(ils: Sip2Ils) -> None:
     standing = await ils.patron("000000", GOOD.pin)
     assert (standing.known, standing.may_borrow, standing.pin_accepted) == (False, False, False)
+    assert standing.reason is Reason.UNKNOWN_PATRON
 
 
 @pytest.mark.parametrize("reader", [reader for reader in READERS if reader.block], ids=lambda reader: reader.block)
 async def test_a_blocked_reader_may_not_borrow_and_the_reason_is_for_staff(ils: Sip2Ils, reader: Reader) -> None:
     standing = await ils.patron(reader.card, reader.pin)
     assert (standing.known, standing.pin_accepted, standing.may_borrow) == (True, True, False)
-    assert standing.reason
+    assert (standing.reason, standing.words) == (
+        Reason.CARD_LOST if reader.block == "card_lost" else Reason.PATRON_BLOCKED, "读者证已停用，请到服务台办理")
+    assert {Block(reader.block), Block.CHARGE_DENIED, Block.HOLD_DENIED} <= standing.blocks
 
 
 async def test_what_is_charged_is_counted(ils: Sip2Ils) -> None:
@@ -115,13 +119,36 @@ async def test_an_unknown_copy_is_not_known(ils: Sip2Ils) -> None:
     assert not (await ils.item(UNKNOWN)).known
 
 
-async def test_a_refusal_is_a_result_with_the_ils_s_own_words(ils: Sip2Ils) -> None:
+async def test_a_refusal_is_a_result_with_a_reason_and_the_ils_s_own_words(ils: Sip2Ils) -> None:
     await ils.check_out(COPY, GOOD.card)
     refusals = [await ils.check_out(COPY, ALLIANCE_CARD), await ils.renew(COPY, ALLIANCE_CARD),
                 await ils.cancel_hold(COPY, ALLIANCE_CARD), await ils.place_hold(UNKNOWN, ALLIANCE_CARD),
                 await ils.check_out(OTHER_COPY, BLOCKED.card), await ils.check_in(UNKNOWN)]
     assert [result.ok for result in refusals] == [False] * 6
-    assert all(result.reason for result in refusals)
+    assert [result.reason for result in refusals] == [
+        Reason.ON_LOAN, Reason.NOT_CHARGED, Reason.NO_SUCH_HOLD, Reason.NOT_HELD, Reason.PATRON_BLOCKED,
+        Reason.NOT_HELD]
+    assert refusals[0].words == "本册已借出"
+    assert "借出" not in repr(refusals[0])
+
+
+async def test_words_that_no_row_explains_are_kept_for_staff(wire: Wire, clock: HandClock) -> None:
+    async with Sip2Client(HOST, wire.port, LIBRARY.sip2, LIBRARY.credentials) as client:
+        ils = Sip2Ils(Verbs(client, clock), ReasonTable(()).extended([{"text": "册条码", "reason": "NonCirculating"}]))
+        await ils.check_out(COPY, GOOD.card)
+        odd, own = await ils.check_out(COPY, ALLIANCE_CARD), await ils.check_out(UNKNOWN, ALLIANCE_CARD)
+    assert (odd.reason, odd.words, own.reason) == (Reason.OTHER, "本册已借出", Reason.NON_CIRCULATING)
+
+
+async def test_a_card_with_many_copies_is_listed_whole(ils: Sip2Ils,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than one page of them, of a real system that has that many."""
+    monkeypatch.setattr("connectors.ils.sip2.PAGE_ITEMS", 20)
+    barcodes = [f"{number:08}" for number in range(1, 46)]
+    for barcode in barcodes:
+        assert (await ils.check_out(barcode, ALLIANCE_CARD)).ok
+    assert await ils.items_of(ALLIANCE_CARD) == CardItems(frozenset(barcodes), frozenset())
+    assert (await ils.patron(ALLIANCE_CARD)).charged_items == 45
 
 
 # exchanges that break

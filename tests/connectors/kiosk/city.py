@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -17,7 +17,8 @@ from aiohttp import ClientSession
 
 from connectors.agent.app import Connector, run_connector
 from connectors.agent.config import Settings
-from connectors.agent.custody import Scan
+from connectors.agent.conflicts import Cause, Conflict, Conflicts
+from connectors.agent.custody import Scan, Step
 from connectors.agent.tables import Unit
 from connectors.kiosk import Kiosk, Kiosks, KioskSettings, serve_kiosks
 from connectors.sip2.client import Credentials, Sip2Client
@@ -58,6 +59,25 @@ def kiosk_of(library: Library, port: int = 0) -> dict[str, Any]:
             **DIALECTS[LIBRARIES.index(library)]}
 
 
+def locker_of(library: Library, port: int = 0) -> dict[str, Any]:
+    """The table of a library's locker; at the home library it is the pick-up point itself."""
+    return {"port": port, "place": "地铁站智能书柜", "alliance_bin": "A", "staff_bin": "S",
+            "locker": POINT if library == HOME else "西门书柜"}
+
+
+@dataclass
+class HandClock:
+    """Everybody's clock; a test moves it on."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+
 @dataclass
 class Member:
     """One library at work, and somebody at its kiosk."""
@@ -67,15 +87,19 @@ class Member:
     connector: Connector
     kiosks: Kiosks
     machine: Sip2Client
+    locker: Sip2Client
+    clock: HandClock
+    close: Callable[[], Awaitable[None]]
 
-    async def ask(self, message_id: str, *extra: tuple[str, str], **values: Any) -> Message:
-        """Let the kiosk ask. Extra fields follow in order."""
+    async def ask(self, message_id: str, *extra: tuple[str, str], at: Sip2Client | None = None, **values: Any
+                  ) -> Message:
+        """Let the kiosk ask, or another machine. Extra fields follow in order."""
         fixed = {"transaction_date": DATE, "language": "019", "summary": " " * 10, "no_block": False,
                  "return_date": DATE, "sc_renewal_policy": False, "hold_mode": "+"}
         request = build(message_id, **({"AO": f"kiosk-{self.library.slug}"} | values), **{
             name: value for name, value in fixed.items()
             if name not in values and name in build(message_id).spec.by_name})
-        return await self.machine.request(replace(request, fields=(*request.fields, *extra)))
+        return await (at or self.machine).request(replace(request, fields=(*request.fields, *extra)))
 
     async def returns(self, barcode: str, **values: Any) -> Message:
         return await self.ask("09", AB=barcode, **values)
@@ -89,16 +113,22 @@ class Member:
     async def loan(self, conv: str) -> Loan | None:
         return await self.connector.journal.run(lambda unit: unit.loan(conv))
 
-    async def scan(self, loan: Loan) -> None:
+    async def scan(self, loan: Loan, step: Step | None = None, place: str = POINT) -> Loan:
         assert loan.barcode
-        scan = Scan(loan.barcode, Condition.GOOD, POINT, self.connector.office.clock())
-        await self.connector.counter.scan(scan, loan.conv)
+        scan = Scan(loan.barcode, Condition.GOOD, place, self.clock())
+        _, moved = await self.connector.counter.scan(scan, loan.conv, step)
+        return moved
 
     async def alarms(self) -> list[str]:
-        return [alarm["code"] for alarm in await self.connector.journal.run(Unit.alarms)]
+        """What alarms say of the kiosks; of a gateway that is away they say other things."""
+        codes = [alarm["code"] for alarm in await self.connector.journal.run(Unit.alarms)]
+        return [code for code in codes if code.startswith("kiosk")]
 
-    async def conflicts(self) -> list[str]:
-        return [entry.reason for entry in await self.kiosks.conflicts()]
+    async def conflicts(self) -> list[Conflict]:
+        return await self.connector.journal.run(lambda unit: Conflicts(unit.connection).open())
+
+    async def causes(self) -> list[Cause]:
+        return [conflict.cause for conflict in await self.conflicts()]
 
     async def shelf(self, barcode: str) -> str:
         """Where the ILS says that an own copy is."""
@@ -117,16 +147,13 @@ class City:
 
     folder: Path
     port: int
-    now: datetime = MORNING
+    clock: HandClock = field(default_factory=lambda: HandClock(MORNING))
     members: list[Member] = field(default_factory=list)
     gateway: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
     def home(self) -> Member:
         return self.members[0]
-
-    def clock(self) -> datetime:
-        return self.now
 
     async def open_gateway(self) -> None:
         settings = GatewaySettings.load(Ground(self.folder).gateway_settings)
@@ -154,6 +181,13 @@ class City:
     async def lend(self, pickup: Member | None = None, reader: int = 0) -> Loan:
         """Let a reader of the home library order, and the copy come to the pick-up point."""
         pickup = pickup or self.home
+        loan = await pickup.scan(await self.ship(pickup, reader))
+        assert loan.custody is Custody.PICKUP_POINT
+        return loan
+
+    async def ship(self, pickup: Member | None = None, reader: int = 0) -> Loan:
+        """Let a reader of the home library order, and the copy be on its way to the pick-up point."""
+        pickup = pickup or self.home
         async with ClientSession() as http:
             person = await SignedInReader.sign_in(JsonPeer(http, f"http://127.0.0.1:{self.port}"), HOME.agency_id,
                                                   self.reader(reader))
@@ -164,12 +198,9 @@ class City:
         supplier = self.supplier(promised)
         await until(partial(_loan_that, supplier, conv, lambda loan: loan.confirmed))
         await supplier.scan(promised)
-        shipped = await until(partial(_loan_that, pickup, conv, lambda loan: loan.custody is Custody.IN_TRANSIT))
-        await pickup.scan(shipped)
-        loan = await pickup.loan(conv)
-        assert loan
-        assert loan.custody is Custody.PICKUP_POINT
-        return loan
+        shipped: Loan = await until(
+            partial(_loan_that, pickup, conv, lambda loan: loan.custody is Custody.IN_TRANSIT))
+        return shipped
 
     async def lent(self, reader: int = 0) -> Loan:
         """Let a reader of the home library have a copy in hand."""
@@ -226,22 +257,25 @@ async def open_lone_member(folder: Path) -> AsyncIterator[Member]:
     """Run the home library alone; the gateway is away."""
     lay_out([HOME], LIBRARIES, folder, SEED)
     ground = lay_ground(folder, LIBRARIES, MORNING, free_port())
-    async with await serve_ils(HOME, folder, lambda: MORNING, seed=SEED) as ils:
+    clock = HandClock(MORNING)
+    async with await serve_ils(HOME, folder, clock, seed=SEED) as ils:
         write_connector_settings(ground, [HOME], {HOME.slug: ils.ports}, free_port())
-        async with open_member(folder, HOME, ils, lambda: MORNING) as member:
+        async with open_member(folder, HOME, ils, clock) as member:
             yield member
 
 
 @asynccontextmanager
-async def open_member(folder: Path, library: Library, ils: RunningIls, clock: Callable[[], datetime]
-                      ) -> AsyncIterator[Member]:
+async def open_member(folder: Path, library: Library, ils: RunningIls, clock: HandClock) -> AsyncIterator[Member]:
     """Run one library's connector and its kiosk."""
     settings = Settings.load(Ground(folder).connector_settings(library))
-    table = kiosk_of(library)
-    async with (run_connector(settings, clock=clock, random=Random(1)) as connector,
-                serve_kiosks(connector, KioskSettings.read([table])) as kiosks,
-                machine_at(kiosks.ports[0], table) as machine):
-        yield Member(library, ils, connector, kiosks, machine)
+    table, locker_table = kiosk_of(library), locker_of(library, free_port())
+    async with AsyncExitStack() as stack:
+        connector = await stack.enter_async_context(run_connector(settings, clock=clock, random=Random(1)))
+        kiosks = await stack.enter_async_context(
+            serve_kiosks(connector, KioskSettings.read([table, locker_table])))
+        machine = await stack.enter_async_context(machine_at(kiosks.ports[0], table))
+        locker = await stack.enter_async_context(machine_at(kiosks.ports[1], locker_table))
+        yield Member(library, ils, connector, kiosks, machine, locker, clock, stack.aclose)
 
 
 def machine_at(port: int, table: dict[str, Any], **changes: Any) -> Sip2Client:

@@ -1,3 +1,5 @@
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ def test_a_table_is_a_dialect_and_a_place():
 @pytest.mark.parametrize(("wrong", "word"), [
     ({"port": 70000}, "port"), ({"charset": "klingon"}, "charset"), ({"login": "sip"}, "user"),
     ({"subnet": "10.0.0.0/99"}, "subnet"), ({"certificate": "a.pem"}, "private_key"), ({"colour": "red"}, "colour"),
+    ({"hold_days": 0}, "hold_days"), ({"lines_max": 0}, "lines_max"), ({"idle_seconds": 0}, "idle_seconds"),
     ({"timezone": "Mars/Olympus"}, "timezone"), ({"sort_bins": {"not an isil": "1"}}, "sort_bins"),
 ])
 def test_a_wrong_setting_is_named(wrong, word):
@@ -53,3 +56,11 @@ def test_every_library_has_its_bin_and_what_nobody_owns_goes_to_staff():
     (kiosk,) = KioskSettings.read([TABLE | {"alliance_bin": "A", "staff_bin": "S",
                                             "sort_bins": {"CN-310110-1-YP": "3"}}]).kiosks
     assert [kiosk.bin_for(owner) for owner in (AgencyId("CN-310110-1-YP"), AgencyId("CN-X"), None)] == ["3", "A", "S"]
+
+
+def test_the_manuals_example_is_accepted():
+    manual = (Path(__file__).resolve().parents[3] / "docs" / "kiosks.md").read_text("utf-8")
+    (example,) = re.findall("```toml\n(.*?)```", manual, re.DOTALL)
+    settings = KioskSettings.read(tomllib.loads(example)["kiosk"])
+    assert [kiosk.locker for kiosk in settings.kiosks] == ["", "地铁站书柜"]
+    assert len(settings.by_port) == 1

@@ -48,8 +48,9 @@ def test_the_first_table_that_fits_the_login_is_taken():
     assert choose(kiosks, b"9300CNother|COx|CPhall|") is by_place
     assert choose(kiosks, b"9300CNother|COx|CPcellar|") is rest
     assert choose((by_user, by_place), b"9300CNother|COx|") is by_user
-    assert choose(kiosks, b"9900802.00") is by_user
-    assert choose(kiosks, b"") is by_user
+    assert choose(kiosks, f"17{DATE}AO|AB1|".encode()) is rest
+    assert choose(kiosks, b"") is rest
+    assert choose((by_user, by_place), b"") is by_user
 
 
 def test_a_login_is_read_in_each_kiosks_own_dialect():
@@ -101,16 +102,80 @@ async def test_by_subnet(member):
             await bin_of(machine(port))
 
 
-async def test_a_line_that_begins_with_something_else_is_the_first_kiosks(member):
-    async with door(member, {"user": "locker", "password": "s3cret", "login": "sip"}, {}) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"9900802.00\r")
-        assert (await asyncio.wait_for(reader.readuntil(b"\r"), 2)).startswith(b"98YYYYYY")
-        writer.write(f"17{DATE}AO|AB1|\r".encode())
-        assert "login required" in (await asyncio.wait_for(reader.readuntil(b"\r"), 2)).decode()
-        writer.write(b"9300CNlocker|COs3cret|\r")
-        assert await asyncio.wait_for(reader.readuntil(b"\r"), 2) == b"941\r"
+LOCKER = {"user": "locker", "password": "s3cret", "login": "sip", "charset": "gbk", "staff_bin": "L"}
+RETURN = f"09N{DATE}{DATE}AP|AO|AB{{}}|AC|\r"
+LOG_IN, STATUS_ASKED = "9300CNlocker|COs3cret|\r", "9900802.00\r"
+
+
+class RawLine:
+    """A connection that says whatever it likes."""
+
+    def __init__(self, reader, writer):
+        self.reader, self.writer = reader, writer
+
+    async def say(self, text, charset="utf-8"):
+        self.writer.write(text.encode(charset))
+        return await self.hear(charset)
+
+    async def hear(self, charset="utf-8"):
+        return (await asyncio.wait_for(self.reader.readuntil(b"\r"), 2)).decode(charset)
+
+
+@asynccontextmanager
+async def raw(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield RawLine(reader, writer)
+    finally:
         writer.close()
+
+
+@pytest.mark.parametrize("asked", [1, 3])
+async def test_a_machine_that_asks_for_the_status_first_is_still_known_by_its_login(member, asked):
+    """The status is answered for the default kiosk; the login then decides the dialect, however often it was asked."""
+    async with door(member, LOCKER, {"staff_bin": "R"}) as port, raw(port) as line:
+        for _ in range(asked):
+            assert (await line.say(STATUS_ASKED)).startswith("98YYYYYY")
+        assert await line.say(LOG_IN) == "941\r"
+        assert "CLL|" in await line.say(RETURN.format("和珅传"), "gbk")
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 7, 1000])
+async def test_status_login_and_return_may_come_in_any_pieces(member, piece_bytes):
+    whole = f"\r\n{STATUS_ASKED}{LOG_IN}\n{RETURN.format('和珅传')}".encode("gbk")
+    async with door(member, LOCKER, {"staff_bin": "R"}) as port, raw(port) as line:
+        for start in range(0, len(whole), piece_bytes):
+            line.writer.write(whole[start:start + piece_bytes])
+            await asyncio.sleep(0)
+        answers = [await line.hear("gbk") for _ in range(3)]
+    assert [answer[:2] for answer in answers] == ["98", "94", "10"]
+    assert "CLL|" in answers[2]
+
+
+@pytest.mark.parametrize("first", ["", STATUS_ASKED])
+async def test_a_machine_that_never_logs_in_is_the_default_kiosk(member, first):
+    async with door(member, LOCKER, {"staff_bin": "R"}) as port, raw(port) as line:
+        if first:
+            assert (await line.say(first)).startswith("98")
+        assert "CLR|" in await line.say(RETURN.format("x"))
+
+
+async def test_where_every_kiosk_has_a_name_it_must_be_said(member):
+    async with door(member, LOCKER, {"location": "大厅"}) as port, raw(port) as line:
+        assert (await line.say(STATUS_ASKED, "gbk")).startswith("98")
+        assert "login required" in await line.say(RETURN.format("x"), "gbk")
+        assert await line.say(LOG_IN) == "941\r"
+
+
+async def test_a_line_that_only_asks_for_the_status_stays_and_is_the_default_kiosks(member, monkeypatch):
+    monkeypatch.setattr(doors, "LOGIN_SECONDS_MAX", 0.2)
+    async with door(member, LOCKER, {"staff_bin": "R"}) as port, raw(port) as often, raw(port) as once:
+        for _ in range(doors.STATUSES_MAX + 3):
+            assert (await often.say(STATUS_ASKED)).startswith("98")
+        assert (await once.say(STATUS_ASKED)).startswith("98")
+        await asyncio.sleep(0.4)
+        assert (await once.say(STATUS_ASKED)).startswith("98")
+        assert "CLR|" in await once.say(RETURN.format("x"))
 
 
 async def test_a_first_message_byte_by_byte_or_without_end(member):

@@ -137,23 +137,6 @@ async def test_a_dead_ils_is_said_so_and_the_line_stays(member):
     assert (await member.ask("99", status_code="0", max_print_width="080", protocol_version="2.00")).id == "98"
 
 
-async def test_a_checkout_in_doubt_goes_to_staff(member):
-    server: Sip2Server = member.ils._sip2
-    serve = server.handler
-
-    async def dies(request, line):
-        answer = await serve(request, line)
-        if request.id == "11":
-            for open_line in tuple(server.lines):
-                open_line._transport.abort()
-        return answer
-
-    server.handler = dies
-    answer = await member.takes(member.reader().card, member.own_barcode())
-    assert (answer.flag("ok"), answer.get("AF")) == (False, "操作结果未知，请到服务台确认")
-    assert await member.alarms() == ["kiosk_in_doubt"]
-
-
 async def test_an_unknown_message_gets_96_and_a_bad_one_never_closes_the_line(member):
     reader, writer = await asyncio.open_connection("127.0.0.1", member.kiosks.ports[0])
     try:

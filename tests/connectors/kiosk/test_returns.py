@@ -4,8 +4,9 @@ import asyncio
 import sys
 from functools import partial
 
+from connectors.agent.conflicts import Cause
 from connectors.kiosk import clerk
-from connectors.kiosk.backlog import Backlog
+from connectors.kiosk.backlog import Backlog, Place
 from connectors.sip2.messages import build
 from examples.alliance.town import free_port
 from schemas.lending import Custody
@@ -99,7 +100,9 @@ async def test_news_that_never_come_are_staffs(city, monkeypatch):
     supplier = city.supplier(loan)
     assert said(await supplier.returns(city.label(loan)))[0]
     await until(supplier.conflicts)
-    assert "the copy is with pickup point" in (await supplier.conflicts())[0]
+    (conflict,) = await supplier.conflicts()
+    assert conflict.cause is Cause.UNEXPECTED
+    assert "the copy is with pickup point" in conflict.detail
 
 
 async def test_a_barcode_of_two_owners_is_accepted_and_left_to_staff(city):
@@ -108,14 +111,10 @@ async def test_a_barcode_of_two_owners_is_accepted_and_left_to_staff(city):
     third = city.third(loan)
     assert await third.shelf(loan.barcode) == "03"
     assert said(await third.returns(loan.barcode)) == (True, True, CV_OTHER, None, "S")
-    (reason,) = await third.conflicts()
-    assert reason.startswith("the barcode fits more than one copy")
+    (conflict,) = await third.conflicts()
+    assert (conflict.cause, conflict.barcode, conflict.detail) == (Cause.SEVERAL_COPIES, loan.barcode, loan.supplier)
     assert await third.alarms() == ["kiosk_conflict"]
     assert (await third.loan(loan.conv)).custody is Custody.READER
-    (entry,) = await third.kiosks.conflicts()
-    assert await third.kiosks.handled(entry.id)
-    assert not await third.kiosks.handled(entry.id)
-    assert await third.conflicts() == []
 
 
 async def test_an_own_copy_that_is_out_is_the_one_that_comes_back(city):
@@ -194,8 +193,7 @@ async def _return_and_die(folder, library, port, label):
 async def test_a_step_that_was_done_before_the_note_of_it_is_not_done_again(city):
     loan = await city.lent()
     await city.home.returns(city.label(loan))
-    request = (await _entry_like(city, loan))
-    assert request
+    assert await _entry_like(city, loan)
     await until(partial(nothing_waits, city.home))
     assert await city.home.conflicts() == []
     assert (await city.home.loan(loan.conv)).custody is Custody.RETURNED_AT
@@ -205,7 +203,7 @@ async def _entry_like(city, loan):
     """Put the return into the backlog once more, as a process that died after the deed leaves it."""
     request = build("09", no_block=False, transaction_date=DATE, return_date=DATE, AO="", AB=city.label(loan))
     return await city.home.connector.journal.run(
-        lambda unit: Backlog(unit).add(loan.barcode, request, "", city.now, replay=False))
+        lambda unit: Backlog(unit).add(loan.barcode, request, Place(""), city.clock()))
 
 
 async def test_many_returns_at_once_all_arrive(city):

@@ -77,6 +77,7 @@ SEEN = [
      (("AA", "1"), ("BL", "Y"), ("CQ", "N"), ("BH", "CNY"), ("BV", "7.00")), "delimiter_missing"),
     ("98YYYYYN600003" + DATE + "2.00AOYP|BXYYYYYYYYYYYNNYYY    AY2AZEA1A", "98",
      (("AO", "YP"), ("BX", "YYYYYYYYYYYNNYYY")), "padded"),
+    ("98YYYYYN600003" + DATE + "2.00BXYY |y  |", "98", (("BX", "YY |y"),), "padded"),
     ("9900802.13Y", "99", (), "text_before_fields"),
     ("941AY4AZ12", "94", (), "checksum_not_padded"),
     ("17" + DATE + "ABe\u0301|", "17", (("AB", "é"),), "not_nfc"),
@@ -114,6 +115,15 @@ def test_what_was_lost_or_altered_is_not_made_again() -> None:
     for message in (undecodable, mixed, short):
         with pytest.raises(NotReproducible, match="message 17"):
             UTF8.reproduce(message)
+
+
+def test_a_character_that_has_two_codes_in_big5_is_read_and_named() -> None:
+    big5, frame = Codec(Profile(charset="big5")), b"17" + DATE.encode() + b"AB\xa2\xa2|"
+    message = big5.decode(frame)
+    assert (message.get("AB"), message.problems) == ("╰", ("character_with_two_codes",))
+    assert big5.decode(frame.replace(b"\xa2\xa2", "╰".encode("big5hkscs"))).problems == ()
+    with pytest.raises(NotReproducible):
+        big5.reproduce(message)
 
 
 def test_a_canonical_message_has_no_problem_and_keeps_its_bytes() -> None:

@@ -1,14 +1,21 @@
 """The desk's answers as staff read them."""
 
+from connectors.agent.conflicts import Cause
 from connectors.agent.custody import Step
+from connectors.sip2.messages import MESSAGES, WRITES
 from connectors.tools.desk_texts import (
+    ACTIONS,
+    CAUSES,
     PULL_COLUMNS,
     STEPS,
     WORDS,
+    conflicts_text,
+    handled_text,
     harvest_text,
     loans_text,
     scan_text,
     status_text,
+    uncollected_text,
     worded,
 )
 from schemas.lending import Custody
@@ -22,6 +29,8 @@ LOAN = {"conv": "loan-0000-0001", "barcode": "3100001", "title": "三体\x1b[2J"
 def test_every_status_custody_and_step_has_a_chinese_word():
     assert set(WORDS) == {*LoanStatus, *Custody}
     assert set(STEPS) == set(Step)
+    assert set(CAUSES) == set(Cause)
+    assert set(ACTIONS) == {MESSAGES[id_].name for id_ in WRITES}
     assert worded("WillSupply") == "同意供书 WillSupply"
     assert worded(None) == ""
 
@@ -52,5 +61,48 @@ def test_status_names_what_is_open_and_what_is_alarming():
     assert status_text({**status, "alarms": [alarm]}).endswith("2026-09-01T00:00:00Z  not_confirmed  Request 1234")
 
 
+def test_status_says_how_the_library_stands_with_the_alliance():
+    status = {"agency": "CN-SH-YANGPU", "link_up": True, "waiting": 0, "tasks": 0, "statement": False, "received": 9,
+              "alarms": [], "unconfirmed": 2, "log_seen": 321, "directory": {
+                  "version": 4, "hash": "ab" * 32, "until": "2026-12-31T08:00:00+00:00", "is_stale": True,
+                  "vouched_until": "2026-12-01T08:00:00+00:00",
+                  "keys": [{"purpose": "sign", "key_id": "cd" * 32, "use_from": "2026-01-01T00:00:00+00:00",
+                            "sign_until": "2027-01-01T00:00:00+00:00", "in_use": True, "is_here": False}],
+                  "warnings": [{"level": 30, "until": "", "text": "成员名录 directory: 7 天后到期"}]}}
+    text = status_text(status)
+    for line in ("待确认报文 Messages not confirmed yet 2", "已核证据日志至 Evidence log seen up to 321",
+                 "名录版本 Directory version 4 (abababababab)", "2026-12-01 08:00 UTC 已过期 over",
+                 "cdcdcdcdcdcd 使用中 in use → 2027-01-01"):
+        assert line in " ".join(text.split())
+    warnings = text.partition("提醒 Warnings\n")[2].splitlines()
+    assert "密钥文件不在本机" in warnings[0]
+    assert warnings[1] == "成员名录 directory: 7 天后到期"
+
+
 def test_a_harvest_is_counted():
     assert harvest_text({"read": 12, "sent": 10, "bad": 2}).splitlines()[1].split() == ["12", "10", "2"]
+
+
+CONFLICT = {"id": 7, "noted_at": "2026-09-01T03:00:00+00:00", "happened_at": "2026-09-01T01:00:00+00:00",
+            "place": "地铁站书柜\x1b[2J", "action": "checkout", "barcode": "3100001", "card": "310110000001",
+            "cause": "ils_refused", "detail": "读者证已停用"}
+
+
+def test_what_staff_must_settle_says_where_what_and_why_in_chinese_first():
+    heading, row = conflicts_text([CONFLICT]).splitlines()
+    assert heading.startswith("编号 ID")
+    for word in ("7", "2026-09-01T01:00:00+00:00", "借出 checkout", "3100001", "310110000001",
+                 "本馆系统拒绝 the ILS refused", "读者证已停用"):
+        assert word in row
+    assert "\x1b" not in row
+    assert conflicts_text([]) == "没有 none"
+    assert handled_text({"handled": 7}) == "已处理 handled: 7"
+
+
+def test_what_is_to_be_taken_out_of_a_locker_says_which_and_since_when():
+    stay = {"place": "地铁站书柜", "until": "2026-09-04T01:00:00+00:00", "loan": LOAN}
+    heading, row = uncollected_text([stay]).splitlines()
+    assert heading.startswith("书柜 Locker")
+    assert row.startswith("地铁站书柜")
+    assert "3100001" in row
+    assert uncollected_text([]) == "没有 none"

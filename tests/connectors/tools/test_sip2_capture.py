@@ -15,21 +15,28 @@ from connectors.cli import main
 from connectors.sip2.client import Sip2Client
 from connectors.sip2.fields import SECRET_CODES, HoldMode
 from connectors.sip2.framing import FRAME_BYTES_MAX
-from connectors.sip2.line import Credentials
+from connectors.sip2.line import Address, Credentials
 from connectors.sip2.messages import WRITES
+from connectors.sip2.profile import Profile
+from connectors.sip2.server import serve
+from connectors.sip2.tls import client_context, server_context
 from connectors.sip2.verbs import Verbs
-from connectors.tools.sip2_capture import Tap, reader_of
+from connectors.tools.sip2_capture import Tap
+from connectors.tools.sip2_reader import Reader
 from connectors.tools.sip2_replay import READS, read_recording
 from connectors.tools.sip2_shapes import MASK
 from connectors.tools.terminal import Refused
 from examples.alliance.stock import stock_of
+from tests.connectors.sip2.certificates import Authority
 from tests.connectors.sip2.scripted import CLOSE, greets, scripted
+from tests.connectors.sip2.test_tls import shelf
 from tests.examples.desk import BY_SLUG, LIBRARIES, SEED, HandClock, open_ils, readers
 
 GBK_LF = BY_SLUG["suzhou"]
 # A name that GBK has.
 READER = 2
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+READER_OF_ANY = Reader.of(Profile(), is_charset_known=False)
 
 
 def as_file(path, rows):
@@ -40,7 +47,7 @@ def as_file(path, rows):
 @contextlib.asynccontextmanager
 async def tapped(port):
     rows = []
-    tap = Tap(("127.0.0.1", port), reader_of(None, None), rows.append, lambda: NOON)
+    tap = Tap(Address("127.0.0.1", port), READER_OF_ANY, rows.append, lambda: NOON)
     async with tap.listening("127.0.0.1", 0) as tap_port:
         yield tap_port, rows
 
@@ -118,6 +125,35 @@ async def test_bytes_pass_untouched_however_long_the_frame():
     assert [row["error"] for row in rows] == ["frame_too_long", "unknown_message"]
 
 
+async def test_the_ils_is_called_with_tls_where_that_is_asked_for(tmp_path):
+    authority = Authority(tmp_path)
+    tls = server_context(*authority.issue("ils.example.org"))
+    rows = []
+    async with serve("127.0.0.1", 0, Profile(), shelf, tls=tls) as ils:
+        for name in ("ils.example.org", None):
+            target = Address("127.0.0.1", ils.port, client_context(ca_file=authority.file), name)
+            tap = Tap(target, READER_OF_ANY, rows.append, lambda: NOON)
+            async with tap.listening("127.0.0.1", 0) as port:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"9900802.00\r")
+                assert (await reader.read(2)) == (b"98" if name else b"")
+                writer.close()
+    assert [row.get("message") or row["detail"] for row in rows] == ["99", "98", "certificate_of_another_name"]
+
+
+async def test_a_replay_over_tls(tmp_path, capsys):
+    authority = Authority(tmp_path)
+    path = as_file(tmp_path / "t", [said("sc", "17", fixed={"transaction_date": "x"}, fields=[["AB", "1"]]),
+                                    said("acs", "18", fields=[["AB", "1"], ["AJ", "x"]])])
+    async with serve("127.0.0.1", 0, Profile(), shelf, tls=server_context(*authority.issue("127.0.0.1"))) as ils:
+        command = ["sip2", "replay", str(path), f"127.0.0.1:{ils.port}", "--login", "k:p", "--tls"]
+        assert await asyncio.to_thread(main, [*command, "--ca", str(authority.file)]) == 0
+        assert await asyncio.to_thread(main, command) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["same"]
+    assert "name its issuer by --ca" in printed.err
+
+
 async def test_an_ils_that_is_away_ends_the_terminals_line():
     async with scripted(lambda frame: None) as ils:
         pass
@@ -142,7 +178,7 @@ async def test_a_full_disk_ends_the_recording():
         raise OSError(28, "No space left on device")
 
     async with scripted(greets(lambda frame: None)) as ils:
-        tap = Tap(("127.0.0.1", ils.port), reader_of(None, None), put, lambda: NOON)
+        tap = Tap(Address("127.0.0.1", ils.port), READER_OF_ANY, put, lambda: NOON)
         async with tap.listening("127.0.0.1", 0) as port:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"9900802.00\r")
@@ -225,11 +261,28 @@ def test_only_questions_are_taken_from_a_recording(recorded, tmp_path):
     assert not READS & WRITES
 
 
+def said(side, message, **values):
+    return {"line": 1, "from": side, "message": message, "fixed": {}, "fields": [], **values}
+
+
+def pairs_of(tmp_path, *rows):
+    return list(read_recording(as_file(tmp_path / "t", rows)))
+
+
 def test_a_question_without_its_answer(tmp_path):
-    ask = {"line": 1, "from": "sc", "message": "99", "fixed": {}, "fields": []}
-    said = {**ask, "from": "acs", "message": "96"}
-    pairs = list(read_recording(as_file(tmp_path / "t", [ask, said, ask, ask])))
-    assert [answer for _, answer in pairs] == [None] * 3
+    for rows in ([said("sc", "99")], [said("sc", "99"), said("acs", "96")], [said("sc", "99"), said("acs", "94")]):
+        assert [answer for _, answer in pairs_of(tmp_path, *rows)] == [None]
+
+
+def test_a_question_that_was_said_again_is_one(tmp_path):
+    ask, again, answer = said("sc", "99"), said("acs", "96"), said("acs", "98")
+    for rows in ([ask, again, ask, answer], [ask, said("sc", "97"), answer], [ask, ask, answer]):
+        assert [found.message for _, found in pairs_of(tmp_path, *rows)] == ["98"]
+
+
+def test_a_question_that_was_noted_without_its_values_is_not_asked(tmp_path):
+    asked = said("sc", "63", fixed={"language": MASK}, fields=[["AA", MASK]])
+    assert pairs_of(tmp_path, asked, said("acs", "64")) == []
 
 
 ODD = {

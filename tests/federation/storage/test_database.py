@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,11 @@ def notes(connection: Connection) -> set[str]:
 def fail(connection: Connection) -> None:
     put("half")(connection)
     raise KeyError("the unit's own")
+
+
+def run_now(database: Database[Any], work: Callable[[Any], Any]) -> Any:
+    """Run a unit of work from a thread that has no event loop."""
+    return asyncio.run(database.run(work))
 
 
 @contextmanager
@@ -59,7 +65,7 @@ def held(database: Database[Connection]) -> Iterator[None]:
         begun.set()
         go.wait(10)
 
-    waiting = threading.Thread(target=database.run_now, args=(work,))
+    waiting = threading.Thread(target=run_now, args=(database, work))
     waiting.start()
     begun.wait(10)
     try:
@@ -162,7 +168,7 @@ async def test_a_full_disk_sinks_the_group_by_name_and_the_writer_goes_on(tmp_pa
 def test_closing_finishes_what_is_queued(tmp_path: Path) -> None:
     done: list[str] = []
     with opened(tmp_path / "a.db") as database:
-        workers = [threading.Thread(target=lambda n=n: done.append(database.run_now(put(str(n))))) for n in range(9)]
+        workers = [threading.Thread(target=lambda n=n: done.append(run_now(database, put(str(n))))) for n in range(9)]
         with held(database):
             for worker in workers:
                 worker.start()
@@ -177,27 +183,74 @@ async def test_a_closed_database_says_so_and_keeps_nobody_waiting(tmp_path: Path
         pass
     with pytest.raises(StorageFailed, match=r"a\.db: closed"):
         await database.run(put("late"))
-    with pytest.raises(StorageFailed, match=r"a\.db: closed"):
-        database.run_now(put("late"))
+
+
+async def test_one_database_has_one_writer_and_the_next_comes_when_it_has_gone(tmp_path: Path) -> None:
+    with opened(tmp_path / "a.db") as database:
+        with pytest.raises(StorageFailed, match=r"a\.db: cannot be opened \(another gateway has it open"):
+            Database(tmp_path / "a.db", lambda connection: connection, NOTES)
+        await database.run(put("one"))
+    with opened(tmp_path / "a.db") as database:
+        assert await database.run(notes) == {"one"}
+
+
+class Counting:
+    """A unit that remembers, as the gateway's own tables do."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.remembered: set[str] = set()
+
+    def put(self, text: str) -> None:
+        put(text)(self.connection)
+        self.remembered.add(text)
+
+
+async def test_what_a_unit_remembers_is_what_is_there_whatever_was_rolled_back(tmp_path: Path) -> None:
+    broken = [False]
+
+    def probe(point: str) -> None:
+        if point == "before commit" and broken[0]:
+            broken[0] = False
+            raise sqlite3.OperationalError("disk I/O error")
+
+    def fails(unit: Counting) -> None:
+        unit.put("half")
+        raise KeyError("the unit's own")
+
+    database = Database(tmp_path / "a.db", Counting, NOTES, probe)
+    try:
+        await database.run(lambda unit: unit.put("one"))
+        assert await database.run(lambda unit: unit.remembered) == {"one"}
+        waiting = [database.run(work) for work in (lambda unit: unit.put("two"), fails, lambda unit: unit.remembered)]
+        assert (await asyncio.gather(*waiting, return_exceptions=True))[2] == set()
+        await database.run(lambda unit: unit.put("three"))
+        broken[0] = True
+        with pytest.raises(StorageFailed):
+            await database.run(lambda unit: unit.put("four"))
+        assert await database.run(lambda unit: unit.remembered) == set()
+        assert await database.run(lambda unit: notes(unit.connection)) == {"one", "two", "three"}
+    finally:
+        database.close()
 
 
 def test_what_was_kept_is_there_after_opening_again(tmp_path: Path) -> None:
     for text in ("one", "two"):
         with opened(tmp_path / "a.db") as database:
-            database.run_now(put(text))
+            run_now(database, put(text))
     assert on_disk(tmp_path / "a.db") == {"one", "two"}
 
 
 def test_every_commit_is_synced(tmp_path: Path) -> None:
     with opened(tmp_path / "a.db") as database:
-        facts = {name: database.run_now(lambda connection, name=name: connection.execute(f"PRAGMA {name}").fetchone())
+        facts = {name: run_now(database, lambda connection, name=name: connection.execute(f"PRAGMA {name}").fetchone())
                  for name in ("synchronous", "journal_mode", "foreign_keys")}
     assert facts == {"synchronous": (2,), "journal_mode": ("wal",), "foreign_keys": (1,)}
 
 
 def test_another_version_of_the_tables_is_refused_by_name(tmp_path: Path) -> None:
     with opened(tmp_path / "a.db") as database:
-        database.run_now(lambda connection: connection.execute(f"PRAGMA user_version={SCHEMA + 1}"))
+        run_now(database, lambda connection: connection.execute(f"PRAGMA user_version={SCHEMA + 1}"))
     with pytest.raises(StorageFailed, match=rf"a\.db: cannot be opened \(schema {SCHEMA + 1}, .* {SCHEMA}\)"):
         Database(tmp_path / "a.db", lambda connection: connection, NOTES)
 
@@ -228,5 +281,5 @@ def test_another_programs_database_is_refused_and_left_as_it_was(tmp_path: Path)
 def test_the_gateways_tables_open_twice(tmp_path: Path) -> None:
     for _ in range(2):
         database: Database[SqlUnit] = Database(tmp_path / "gateway.db", SqlUnit, DDL)
-        assert database.run_now(lambda unit: unit.log.size()) == 0
+        assert run_now(database, lambda unit: unit.log.size()) == 0
         database.close()

@@ -60,6 +60,20 @@ def test_the_newest_state_takes_the_place_of_the_one_before(loans: LoanTable) ->
         ("loan-0001", LoanStatus.RESERVED, later.isoformat()), ("loan-0002", LoanStatus.ORDERED, NOW.isoformat())]
 
 
+def test_a_loan_is_remembered_and_read_alike(loans: LoanTable) -> None:
+    lent = loan(1, supplier=SUPPLIER, barcode=ItemBarcode("1"), due_date=DUE)
+    keep(loans, loan(1), replace(lent, note="a"), lent)
+    read = LoanTable(loans._db)
+    assert read.get(lent.conv) == loans.get(lent.conv) == lent
+    assert (read.with_barcode("1"), read.open_of(SUPPLIER), read.balance(SUPPLIER)) == ([lent], 1, (1, 0))
+
+
+def test_loans_are_counted_by_how_they_ended(loans: LoanTable) -> None:
+    assert loans.count_by_outcome() == {}
+    keep(loans, loan(1), loan(2), loan(3, outcome=Outcome.LOST), loan(4, outcome=Outcome.COMPLETED), loan(2))
+    assert loans.count_by_outcome() == {"open": 2, "lost": 1, "completed": 1}
+
+
 def test_a_barcode_finds_the_loans_that_have_not_ended(loans: LoanTable) -> None:
     barcode = ItemBarcode("31000001")
     keep(loans, loan(1, barcode=barcode), loan(2, barcode=barcode), loan(3, barcode=ItemBarcode("31000002")),

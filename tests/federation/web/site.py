@@ -16,6 +16,7 @@ from schemas.directory import Agency
 from schemas.identifiers import AgencyId
 from tests.federation.catalogue.books import book
 from tests.trust.samples import GATEWAY, GATEWAY_KEY, HANGZHOU, NOW, YANGPU, Published, agency, sample_directory
+from trust.own_keys import Signer
 
 HOSTILE = '<script>alert("1")</script>'
 RED = {"isbn": "9787020002207", "publisher": "人民文学出版社", "year": 1996}
@@ -24,7 +25,8 @@ STUDIES = 41
 
 def library(id_: AgencyId, name_zh: str, name_en: str, city_zh: str, city_en: str) -> Agency:
     names = {"name_zh": name_zh, "name_en": name_en, "city_zh": city_zh, "city_en": city_en}
-    return agency(id_).model_copy(update={**names, "pickup_points": ("总服务台", "24小时书柜")})
+    return agency(id_).model_copy(update={**names, "pickup_points": ("总服务台", "24小时书柜"),
+                                               "delivering_points": ("总服务台",)})
 
 
 LIBRARIES = (library(YANGPU, "上海市杨浦区图书馆", "Yangpu District Library", "上海", "Shanghai"),
@@ -36,7 +38,8 @@ async def small_site(folder: Path) -> AsyncIterator[web.Application]:
     """Yield the gateway's whole application on a database of its own."""
     directory = Published(directory=sample_directory(*LIBRARIES)).accept()
     database = Database(folder / "gateway.db", SqlUnit, DDL)
-    gateway = Gateway(GATEWAY, GATEWAY_KEY, lambda: directory, database, lambda: NOW, lambda _agency: None)
+    gateway = Gateway(GATEWAY, Signer(GATEWAY, [GATEWAY_KEY]), lambda: directory, database, lambda: NOW,
+                      lambda _agency: None)
     await database.run(_fill)
     try:
         yield build_app(gateway, Links(gateway), MemoryCache(NOW.timestamp))

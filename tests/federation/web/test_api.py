@@ -29,7 +29,6 @@ from tests.alliance import FIRST, GATEWAY, HOME, NOW, PICKUP, SEED, Alliance, al
 from tests.federation.catalogue.books import book
 from tests.federation.web.front import Front, front_of, until
 from tests.systems import LibrarySystem, library_system
-from tests.trust.samples import sealing_key
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LOST_BOOK, ODD_BARCODE = "只在本馆的书", "条码写错的书"
@@ -83,7 +82,7 @@ class Portal:
 async def at_the_gateway(front: Front, agency: AgencyId, system: LibrarySystem) -> AsyncIterator[None]:
     """Connect a library that answers the gateway's questions out of its own system."""
     member, tokens = front.town[agency], count()
-    desk = Reception(member.office, member.journal, system.ils, (sealing_key(agency),), lambda: f"token {next(tokens)}")
+    desk = Reception(member.office, member.journal, system.ils, lambda: f"token {next(tokens)}")
     link = GatewayLink(str(front.http.make_url("/link")), member.office, member.journal, desk.answer, lambda: 0.5)
     running = asyncio.create_task(link.run())
     try:
@@ -129,7 +128,8 @@ async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Port
 async def test_every_library_is_shown_and_nobody_else(portal: Portal) -> None:
     shown = await portal.peer.ask("GET", "/api/libraries")
     assert [library["agency"] for library in shown] == [str(agency) for agency in portal.town.members]
-    assert shown[0]["pickup_points"] == ["总服务台"]
+    assert shown[0]["pickup_points"] == ["总服务台", "24小时书柜"]
+    assert shown[0]["delivering_points"] == ["总服务台"]
 
 
 async def test_a_search_finds_works_and_who_holds_them(portal: Portal) -> None:
@@ -345,7 +345,7 @@ async def test_a_signed_wish_reaches_the_home_library_also_after_the_loan_has_en
         await reader.amend(loan["conv"], AmendmentAction.CANCEL, NOW)
 
     async def told() -> int:
-        kept = await portal.town.database.run(lambda unit: unit.messages.of_conversation(loan["conv"]))
+        kept = await portal.town.said(loan["conv"])
         return sum(message.type == MessageType.ORDER_AMENDMENT for message in kept)
 
     assert await told() == 2

@@ -14,20 +14,16 @@ from federation.web.operator import close_window
 from schemas.bib import CirculationStatus
 from schemas.frames import FrameKind
 from schemas.identifiers import ItemBarcode
-from schemas.messages import (
-    Accepted,
+from schemas.messages import Accepted, Confirmation, Hello, MessageType, Refusal
+from schemas.problems import ProblemCode
+from schemas.questions import (
     AvailabilityAnswer,
     AvailabilityQuestion,
-    Confirmation,
-    Hello,
     ItemStatus,
     LoanAnswer,
     LoanQuestion,
-    MessageType,
-    Refusal,
     SignInAnswer,
 )
-from schemas.problems import ProblemCode
 from tests.alliance import GATEWAY, HOME, NOW, PICKUP, Alliance, a_hash, body_of, key_of, read, sealed
 from tests.federation.web.front import Front, Line, front_of, until
 from tests.trust.samples import GATEWAY_KEY, signing_key
@@ -209,7 +205,7 @@ async def test_what_was_not_acknowledged_comes_again_and_what_was_is_forgotten(f
         assert await numbers(line, 1) == [3]
         await front.town.order()
         assert await numbers(line, 1) == [4]
-    kept = await front.town.database.run(lambda unit: unit.mailboxes.after(HOME, 0, 10))
+    kept = await front.town.database.run(lambda unit: unit.mailboxes.after(HOME, 0, 10, 10**9))
     assert [entry.number for entry in kept] == [3, 4]
 
 
@@ -226,12 +222,58 @@ async def test_only_so_much_mail_is_on_its_way_at_once(front: Front, monkeypatch
 
 
 async def test_an_older_acknowledgement_takes_nothing_back(front: Front) -> None:
+    for _ in range(3):
+        await front.town.order()
     async with front.connected(HOME) as line:
-        for number in (5, 2):
+        assert await numbers(line, 3) == [1, 2, 3]
+        for number in (3, 1):
             await line.say(FrameKind.RECEIVED, number=number)
-        await asyncio.sleep(0.05)
         assert await line.is_silent()
-    assert front.links.connected() <= {HOME}
+    async with front.connected(HOME) as line:
+        assert await line.is_silent()
+
+
+async def test_what_was_never_sent_is_not_acknowledged(front: Front) -> None:
+    await front.town.order()
+    async with front.connected(HOME) as line:
+        assert await numbers(line, 1) == [1]
+        await line.say(FrameKind.RECEIVED, number=2)
+        await line.ended()
+    async with front.connected(HOME) as line:
+        assert await numbers(line, 1) == [1]
+
+
+async def test_a_library_that_has_received_more_than_this_database_knows_is_sent_all_that_waits(
+        front: Front, caplog: pytest.LogCaptureFixture) -> None:
+    """The database was restored from a copy, and numbers again."""
+    await front.town.order()
+    async with front.connected(HOME, received=500) as line:
+        assert await numbers(line, 1) == [1]
+        await front.town.order()
+        assert await numbers(line, 1) == [2]
+        await line.say(FrameKind.RECEIVED, number=2)
+    assert "restored from a copy" in caplog.text
+    async with front.connected(HOME, received=500) as line:
+        assert await line.is_silent()
+
+
+async def test_the_challenge_tells_the_gateways_time(front: Front) -> None:
+    async with front.line() as line:
+        assert (await line.hello()).at == NOW
+
+
+async def test_no_more_questions_wait_at_one_library_than_it_may_be_asked(front: Front,
+                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "QUESTIONS_MAX", 2)
+    async with front.connected(HOME) as line:
+        asked = [ask(front) for _ in range(2)]
+        waiting = [await line.hear() for _ in range(2)]
+        with pytest.raises(LibraryUnreachable, match="2 questions to answer first"):
+            await ask(front)
+        assert {question.kind for question in waiting} == {FrameKind.QUESTION}
+    for one in asked:
+        with pytest.raises(LibraryUnreachable):
+            await one
 
 
 async def test_the_newest_link_of_a_library_is_the_one_in_use(front: Front) -> None:
@@ -291,6 +333,7 @@ async def test_a_message_has_its_answer_under_its_own_number(front: Front) -> No
 async def test_the_same_message_again_has_the_same_answer_on_its_own_link_only(front: Front) -> None:
     async with front.connected(HOME) as line:
         said, *_ = await said_at_home(front, line)
+        await line.say(FrameKind.RECEIVED, number=1)
     replies = []
     for agency in (HOME, HOME, PICKUP):
         async with front.connected(agency, received=1) as line:

@@ -76,9 +76,15 @@ async def test_a_socket_that_a_dead_gateway_left_is_taken_over(town: Alliance, t
 
 
 async def test_a_new_gateway_has_nothing(operator: Operator) -> None:
-    assert await operator.get("/status") == {
+    status = await operator.get("/status")
+    assert status.pop("trust")["version"] == 1
+    assert status.pop("checkpoint") == {"size": None, "witnesses": 0, "witnesses_min": 1, "is_final": False,
+                                        "final_size": None}
+    assert status.pop("silent_witnesses") == list(operator.town.members)
+    assert status == {
         "gateway": GATEWAY, "directory": 1, "connected": [], "log": 0, "loans": {}, "messages": {},
-        "ledger": {"transfers": 0, "debits": 0, "credits": 0, "pending": 0}}
+        "ledger": {"transfers": 0, "debits": 0, "credits": 0, "pending": 0},
+        "not_confirmed": {"count": 0, "first": []}}
     assert await operator.get("/loans") == []
     assert await operator.get("/mailboxes") == {}
     assert await operator.get("/audit") == []
@@ -92,6 +98,35 @@ async def test_the_status_counts_what_has_happened(operator: Operator) -> None:
     assert status["ledger"]["debits"] == status["ledger"]["credits"] > 0
     assert status["ledger"]["pending"] == QUOTE.total_fen - QUOTE.fee_fen
     assert set(await operator.get("/mailboxes")) == {HOME, FIRST}
+
+
+async def test_what_a_library_has_not_confirmed_in_time_is_named(operator: Operator) -> None:
+    conv = await operator.town.order()
+    operator.town.clock.forward(hours=23)
+    assert (await operator.get("/status"))["not_confirmed"]["count"] == 0
+    operator.town.clock.forward(hours=2)
+    late = (await operator.get("/status"))["not_confirmed"]
+    assert (late["count"], late["first"][0]["type"], late["first"][0]["library"], late["first"][0]["conv"]) == (
+        1, "Order", HOME, conv)
+    await operator.town.rest()
+    assert (await operator.get("/status"))["not_confirmed"]["count"] == 0
+
+
+@pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "a", "more": 1}, {"reason": "a" * 501}])
+async def test_streams_are_not_reset_without_a_reason(operator: Operator, body: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        await operator.peer.ask("POST", "/streams/reset", body)
+    assert refused.value.status == 400
+    assert await operator.town.log_size() == 0
+
+
+async def test_resetting_the_streams_tells_every_library_of_each(operator: Operator) -> None:
+    await operator.town.order()
+    resets = await operator.peer.ask("POST", "/streams/reset", {"reason": "restored"})
+    assert [(reset["to"], reset["channel"]) for reset in resets] == [
+        (library, channel) for library in operator.town.members for channel in ("loan", "money")]
+    assert [(reset["seq"], reset["reason"]) for reset in resets if reset["to"] == HOME] == [
+        (1, "restored"), (0, "restored")]
 
 
 async def test_who_is_connected_is_shown(town: Alliance, tmp_path: Path) -> None:

@@ -5,13 +5,23 @@ import json
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer
+from joserfc.jwk import ECKey
 
 from schemas.lending import AmendmentAction, ReaderAmendment, ReaderOrder
 from tests.federation.web.browser import chromium
 from tests.federation.web.site import small_site
-from tests.trust.samples import LOAN, YANGPU, sealing_key
+from tests.trust.samples import LOAN, YANGPU, random_bytes, sealing_key
 from trust.errors import SealRefused
-from trust.sealing import open_sealed, to_jwk, verify_session_jws
+from trust.sealing import (
+    Secret,
+    SessionKey,
+    open_address,
+    open_sealed,
+    seal_address,
+    seal_to,
+    to_jwk,
+    verify_session_jws,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = sealing_key("home")
@@ -22,6 +32,30 @@ SIGN = """async (document) => {
   const { newSessionKey, publicJwk, sign } = await import("/assets/sealing.js");
   const { privateKey, publicKey } = await newSessionKey();
   return [await sign(privateKey, document), await publicJwk(publicKey)];
+}"""
+OPEN = """async ([key, sealed]) => {
+  const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+  const number = (value) => [value >> 24, value >> 16, value >> 8, value].map((byte) => byte & 255);
+  const [header, , iv, text, tag] = sealed.split(".");
+  const curve = { name: "ECDH", namedCurve: "P-256" };
+  const { alg, enc, epk } = JSON.parse(new TextDecoder().decode(bytes(header)));
+  const own = await crypto.subtle.importKey("jwk", key, curve, false, ["deriveBits"]);
+  const once = await crypto.subtle.importKey("jwk", epk, curve, false, []);
+  const shared = new Uint8Array(await crypto.subtle.deriveBits({ name: "ECDH", public: once }, own, 256));
+  const id = new TextEncoder().encode(enc);
+  const told = [...number(1), ...shared, ...number(id.length), ...id, ...number(0), ...number(0), ...number(256)];
+  const derived = await crypto.subtle.digest("SHA-256", new Uint8Array(told));
+  const aes = await crypto.subtle.importKey("raw", derived, "AES-GCM", false, ["decrypt"]);
+  const algorithm = { name: "AES-GCM", iv: bytes(iv), additionalData: new TextEncoder().encode(header) };
+  const opened = await crypto.subtle.decrypt(algorithm, aes, new Uint8Array([...bytes(text), ...bytes(tag)]));
+  return [alg, enc, new TextDecoder().decode(opened)];
+}"""
+VERIFY = """async ([jwk, signed]) => {
+  const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+  const key = await crypto.subtle.importKey("jwk", jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
+  const [header, payload, signature] = signed.split(".");
+  return crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, bytes(signature),
+    new TextEncoder().encode(`${header}.${payload}`));
 }"""
 EXPORT = """async () => {
   const { privateKey } = await (await import("/assets/sealing.js")).newSessionKey();
@@ -87,6 +121,32 @@ async def test_the_page_signs_orders_and_wishes_that_the_library_reads(page):
     assert wish.action is AmendmentAction.RENEW
 
 
+@pytest.mark.parametrize("told", ["王小波 13800000000\n上海市杨浦区平凉路1490弄", "䶮 🔑", "x"])
+async def test_an_address_that_the_page_seals_opens_at_the_library_for_this_loan_alone(page, told):
+    jwk = dict(to_jwk(KEY.private.public_key()))
+    sealed = await page.evaluate(SEAL, [jwk, {"conv": LOAN, "address": told}])
+    assert open_address([sealing_key("former"), KEY], sealed, LOAN) == Secret(told)
+    for keys, conv in (([KEY], "loan-9999"), ([sealing_key("other")], LOAN)):
+        with pytest.raises(SealRefused):
+            open_address(keys, sealed, conv)
+
+
+@pytest.mark.parametrize("text", ["card and PIN 密码 🔑", ""])
+async def test_what_our_side_seals_a_browser_s_webcrypto_opens(page, text):
+    private = ECKey.import_key(KEY.private).as_dict(private=True)
+    sealed = seal_to(to_jwk(KEY.private.public_key()), text.encode())
+    assert await page.evaluate(OPEN, [private, sealed]) == ["ECDH-ES", "A256GCM", text]
+    sealed = seal_address(to_jwk(KEY.private.public_key()), LOAN, Secret(text))
+    assert json.loads((await page.evaluate(OPEN, [private, sealed]))[2]) == {"conv": LOAN, "address": text}
+
+
+async def test_what_our_side_signs_a_browser_s_webcrypto_verifies(page):
+    key, other = (SessionKey.generate(random_bytes(name)) for name in ("reader", "other"))
+    signed = key.sign("订单 order".encode())
+    assert await page.evaluate(VERIFY, [dict(key.public_jwk), signed])
+    assert not await page.evaluate(VERIFY, [dict(other.public_jwk), signed])
+
+
 async def test_another_session_s_signature_is_refused(page):
     signed, _ = await page.evaluate(SIGN, {"conv": LOAN})
     _, other = await page.evaluate(SIGN, {"conv": LOAN})
@@ -141,6 +201,29 @@ async def test_a_request_asks_to_sign_in_and_remembers_the_way_back(page):
     await page.goto(work)
     await page.wait_for_selector("#request:enabled")
     assert await page.eval_on_selector("#pickup", "(field) => field.selectedIndex") == 2
+
+
+async def test_delivery_is_offered_where_a_point_delivers_and_only_to_who_has_signed_in(page):
+    await page.goto("/?q=红楼梦")
+    await page.click(".hits a")
+    await page.wait_for_selector("#request:enabled")
+    assert await page.is_hidden("#delivery")
+    await page.evaluate("() => sessionStorage.setItem('reader', JSON.stringify({ session: 's', home: 'none' }))")
+    await page.reload()
+    await page.wait_for_selector("#request:enabled")
+    delivers = []
+    for index in range(await page.locator("#pickup option").count()):
+        await page.select_option("#pickup", index=index)
+        delivers.append(await page.is_visible("#delivery"))
+    assert delivers == [True, False] * 2
+    await page.select_option("#pickup", index=0)
+    assert await page.is_hidden("#address")
+    await page.check("#to-door")
+    await page.click("#request")
+    assert await page.text_content("#address-error") == "请填写收件人、电话和地址。"
+    assert await page.evaluate("() => document.activeElement.id") == "address"
+    assert not await page.evaluate(TOO_WIDE)
+    assert await page.evaluate(SMALL_TARGETS) == []
 
 
 async def test_loans_ask_to_sign_in(page):

@@ -84,6 +84,20 @@ async function endSession() {
   await signInFirst();
 }
 
+export function markField(field, isWrong) {
+  field.setAttribute("aria-invalid", String(isWrong));
+}
+
+/** Say at each field that is empty what is missing; return these fields. */
+export function missingFields(fields) {
+  return fields.filter((field) => {
+    const isMissing = field.value.trim() === "";
+    markField(field, isMissing);
+    show(byId(`${field.id}-error`), isMissing ? text(`missing.${field.id}`) : "");
+    return isMissing;
+  });
+}
+
 export async function libraryNames() {
   const key = page.language === "en" ? ["name_en", "name_zh"] : ["name_zh", "name_en"];
   const libraries = await ask("/api/libraries");

@@ -2,7 +2,7 @@
 // reader (sign-in, order, loans) needs it.
 
 import { loansPart } from "./loans.js";
-import { byId, leaveFor, run, show, text } from "./page.js";
+import { byId, leaveFor, markField, missingFields, run, show, text } from "./page.js";
 import { currentReader, signIn, signOut } from "./session.js";
 import { workPart } from "./work.js";
 
@@ -13,19 +13,6 @@ function headerPart() {
   byId("sign-out").addEventListener("click", async () => {
     await signOut();
     await leaveFor(byId("sign-in-link").href);
-  });
-}
-
-function markField(field, isWrong) {
-  field.setAttribute("aria-invalid", String(isWrong));
-}
-
-function missingFields(fields) {
-  return fields.filter((field) => {
-    const isMissing = field.value.trim() === "";
-    markField(field, isMissing);
-    show(byId(`${field.id}-error`), isMissing ? text(`missing.${field.id}`) : "");
-    return isMissing;
   });
 }
 

@@ -1,6 +1,8 @@
 // The page of one work: what stands on the shelves now, and the loan from offer to order.
 
-import { byId, leaveFor, libraryNames, page, run, show, showPlace, signInFirst, speech, text, yuan } from "./page.js";
+import { byId, leaveFor, libraryNames, missingFields, page, run, show, showPlace, signInFirst, speech, text, yuan }
+  from "./page.js";
+import { seal } from "./sealing.js";
 import { ask, currentReader, now, signed } from "./session.js";
 
 const PICKUP = "pickup";
@@ -34,27 +36,30 @@ function requestPart(form, cluster) {
   const reader = currentReader();
   let proposal = null;
   choosePickup(pickup, reader);
+  const address = deliveryPart(pickup, reader);
   if (!reader) show(button, text("sign_in_first"));
   byId("own-library").hidden = !document.querySelector(`.holdings [data-agency="${CSS.escape(reader?.home ?? "")}"]`);
   button.disabled = false;
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    const [missing] = missingFields(address() === null ? [] : [byId("address")]);
+    if (missing) return missing.focus();
     const chosen = { agency: pickup.selectedOptions[0].dataset.agency, point: pickup.value };
     sessionStorage.setItem(PICKUP, JSON.stringify(chosen));
     await run(button, byId("request-error"), async () => {
       if (!reader) await signInFirst();
       proposal = await ask("/api/proposals", { cluster, pickup: chosen });
-      await showProposal(proposal);
+      await showProposal(proposal, address());
       form.hidden = true;
       proposalBox.hidden = false;
       byId("proposal-title").focus();
     }, { not_found: "no_supplier" });
   });
   byId("confirm").addEventListener("click", () => run(byId("confirm"), byId("confirm-error"), async () => {
-    const { conv, home, bib, pickup: point } = proposal;
-    await ask("/api/loans", { conv, signed_order: await signed({ conv, home, bib, pickup: point, created: now() }) });
-    sessionStorage.setItem("ordered", conv);
+    await ask("/api/loans", { conv: proposal.conv, signed_order: await signedOrder(proposal, address()) });
+    byId("address").value = "";
+    sessionStorage.setItem("ordered", proposal.conv);
     await leaveFor(page.loans);
   }, { not_found: "lapsed" }));
   byId("change").addEventListener("click", () => {
@@ -62,6 +67,25 @@ function requestPart(form, cluster) {
     form.hidden = false;
     pickup.focus();
   });
+}
+
+/** Offer delivery where the chosen point delivers. Returns what reads the address to bring it to; null: collected. */
+function deliveryPart(pickup, reader) {
+  const [part, toDoor, field] = ["delivery", "to-door", "address-field"].map(byId);
+  const update = () => {
+    part.hidden = !reader || !("delivers" in pickup.selectedOptions[0].dataset);
+    field.hidden = !toDoor.checked;
+  };
+  pickup.addEventListener("change", update);
+  toDoor.addEventListener("change", update);
+  update();
+  return () => part.hidden || field.hidden ? null : byId("address").value.trim();
+}
+
+/** Sign the order of what was proposed; an address is sealed into it, for the home library and this loan alone. */
+async function signedOrder({ conv, home, bib, pickup, sealing_key: sealingKey }, address) {
+  const order = { conv, home, bib, pickup, created: now() };
+  return signed(address === null ? order : { ...order, address: await seal(sealingKey, { conv, address }) });
 }
 
 /** Choose the point used last in this tab, else one of the reader's own library. */
@@ -73,9 +97,11 @@ function choosePickup(pickup, reader) {
   (same ?? own ?? options[0]).selected = true;
 }
 
-async function showProposal({ pickup, quote, rota }) {
+async function showProposal({ pickup, quote, rota }, address) {
   const names = await libraryNames();
   showPlace(byId("proposal-pickup"), pickup, names);
+  byId("proposal-delivery").hidden = address === null;
+  show(byId("proposal-address"), address ?? "");
   show(byId("cost-fee"), yuan(quote.fee_fen));
   show(byId("cost-carriage-out"), yuan(quote.carriage_out_fen));
   show(byId("cost-carriage-back"), yuan(quote.carriage_back_fen));
