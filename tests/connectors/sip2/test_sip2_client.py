@@ -2,25 +2,18 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from Sip2.sip2 import Sip2
 
 from connectors.sip2.fields import to_supported
 from connectors.sip2.messages import REQUESTS, Message, build
 from connectors.sip2.profile import Profile
 from connectors.sip2.refusal import refusal
 from connectors.sip2.server import LineState, Sip2Server, serve
-
-try:
-    from Sip2.sip2 import Sip2
-except ImportError:
-    if os.environ.get("DELTA_REQUIRE_PEERS"):
-        raise
-    pytest.skip("PyPI sip2 1.1 is not installed", allow_module_level=True)
 
 DATE = "20260101    120000"
 NOW = datetime(2026, 1, 1, 4, tzinfo=UTC)
