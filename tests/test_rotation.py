@@ -143,4 +143,5 @@ async def test_keys_are_replaced_in_running_processes(place: Place) -> None:
     with closing(sqlite3.connect(place.ground.folder / "gateway" / "gateway.db")) as db:
         [(accepted,)] = db.execute("SELECT accepted FROM message ORDER BY idx DESC LIMIT 1")
     assert decode_envelope(accepted).key_id == keys[GATEWAY].key_id
-    assert (await place.ask("GET", "/status"))["alarms"] == []
+    alarms = {alarm["code"] for alarm in (await place.ask("GET", "/status"))["alarms"]}
+    assert alarms <= {"newer_directory"}, "the library may look into its folder before the gateway does"

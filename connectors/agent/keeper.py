@@ -22,8 +22,7 @@ from trust.holding import HeldDirectory
 log = logging.getLogger(__name__)
 
 ASK_EVERY = timedelta(minutes=10)
-STALE_SECONDS = 1.0
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 1.0
 ASK_TIMEOUT_SECONDS = 20.0
 ASK_AGAIN = timedelta(seconds=60)
 """A message that names a newer directory makes the keeper ask at once, but no more often than this."""
@@ -59,7 +58,7 @@ class DirectoryKeeper:
         while True:
             if self._asked is None or self.is_stale() or self._clock() >= self._asked + ASK_EVERY:
                 await self.ask()
-            await asyncio.sleep(STALE_SECONDS if self.is_stale() else LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
             await self._take(lambda: self._held.look(self._clock()))
 
     async def refresh(self) -> bool:

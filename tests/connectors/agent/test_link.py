@@ -30,9 +30,13 @@ async def test_mail_goes_both_ways_over_the_link(town: Alliance, hub: Hub) -> No
         for member in (home, first):
             await until(member.tasks)
             await member.work()
+
+        async def is_confirmed() -> bool:
+            return (await town.loan(conv)).confirmed is not None
+
+        await until(is_confirmed)
         await until(lambda: is_quiet(town, home, first))
     assert (await town.loan(conv)).status is LoanStatus.WILL_SUPPLY
-    assert (await town.loan(conv)).confirmed is not None
     assert (await home.alarms(), await first.alarms()) == ([], [])
 
 
