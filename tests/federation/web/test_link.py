@@ -1,45 +1,25 @@
-"""The gateway's end of a link: who is let in, whose mail it carries, and what becomes of questions."""
+"""The gateway's end of a link: whose mail it carries, and what becomes of a library's messages and questions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
-from typing import Any
 
 import pytest
 from aiohttp import WSMsgType
 
 from federation.web import link
-from federation.web.link import LibraryUnreachable
 from federation.web.operator import close_window
-from schemas.bib import CirculationStatus
 from schemas.frames import FrameKind
 from schemas.identifiers import ItemBarcode
-from schemas.messages import Accepted, Confirmation, Hello, MessageType, Refusal
+from schemas.messages import Accepted, MessageType, Refusal
 from schemas.problems import ProblemCode
 from schemas.questions import (
-    AvailabilityAnswer,
-    AvailabilityQuestion,
-    ItemStatus,
     LoanAnswer,
     LoanQuestion,
-    SignInAnswer,
 )
-from tests.alliance import GATEWAY, HOME, NOW, PICKUP, Alliance, a_hash, body_of, key_of, read, sealed
-from tests.federation.web.front import Front, Line, front_of, until
-from tests.trust.samples import GATEWAY_KEY, signing_key
+from tests.alliance import GATEWAY, HOME, NOW, PICKUP, body_of, read, sealed
+from tests.federation.web.front import Front, Line, until
 from trust.dsse import decode_envelope, hash_signed
 
-NOT_ADMITTED = 4403
 BARCODE = ItemBarcode("30000001")
-QUESTION = AvailabilityQuestion(barcodes=(BARCODE,))
-ANSWER = AvailabilityAnswer(items=(ItemStatus(barcode=BARCODE, status=CirculationStatus.AVAILABLE),))
-Dishonest = Callable[[Line], Awaitable[Any]]
-
-
-@pytest.fixture
-async def front(town: Alliance) -> AsyncIterator[Front]:
-    async with front_of(town) as opened:
-        yield opened
 
 
 async def mail(front: Front) -> None:
@@ -53,110 +33,6 @@ async def numbers(line: Line, count: int) -> list[int]:
     assert {frame.kind for frame in frames} <= {FrameKind.DELIVER}
     return [frame.number for frame in frames]
 
-
-# Who is let in
-
-async def test_a_library_that_answers_the_challenge_is_connected_until_it_leaves(front: Front) -> None:
-    assert front.links.connected() == frozenset()
-    async with front.connected(HOME):
-        assert front.links.connected() == {HOME}
-    await until(lambda: not front.links.connected())
-
-
-async def another_nonce(line: Line) -> None:
-    await line.greet(HOME, nonce="0" * 32)
-
-
-async def no_nonce(line: Line) -> None:
-    await line.greet(HOME, nonce="")
-
-
-async def another_librarys_key(line: Line) -> None:
-    await line.greet(HOME, key=key_of(PICKUP))
-
-
-async def a_key_nobody_has(line: Line) -> None:
-    await line.greet(HOME, key=signing_key("nobody"))
-
-
-async def another_message(line: Line) -> None:
-    await line.greet(HOME, kind=MessageType.CONFIRMATION, body=Confirmation(message=a_hash("any")))
-
-
-async def a_hello_to_another(line: Line) -> None:
-    await line.greet(HOME, dst=PICKUP)
-
-
-async def an_expired_hello(line: Line) -> None:
-    await line.greet(HOME, expires=NOW)
-
-
-async def a_hello_from_tomorrow(line: Line) -> None:
-    await line.greet(HOME, created=NOW + timedelta(days=1))
-
-
-async def the_gateways_own_hello(line: Line) -> None:
-    await line.greet(GATEWAY, key=GATEWAY_KEY)
-
-
-async def a_wrong_signature(line: Line) -> None:
-    challenge = await line.hello()
-    said = sealed(line.town.directory, MessageType.HELLO, HOME, GATEWAY, Hello(nonce=challenge.nonce, received=0))
-    await line.say(FrameKind.HELLO, envelope=said.envelope.decode().replace('"sig":"', '"sig":"AAAA'))
-
-
-async def garbage(line: Line) -> None:
-    await line.socket.send_str("GET / HTTP/1.1")
-
-
-async def a_binary_frame(line: Line) -> None:
-    await line.socket.send_bytes(b"\x00\x01")
-
-
-async def a_frame_without_envelope(line: Line) -> None:
-    await line.say(FrameKind.HELLO)
-
-
-async def a_frame_with_no_envelope_in_it(line: Line) -> None:
-    await line.say(FrameKind.HELLO, envelope="{}")
-
-
-async def half_a_character(line: Line) -> None:
-    await line.socket.send_str('{"kind":"hello","envelope":"\\ud800"}')
-
-
-@pytest.mark.parametrize("greets", [
-    another_nonce, no_nonce, another_librarys_key, a_key_nobody_has, another_message, a_hello_to_another,
-    an_expired_hello, a_hello_from_tomorrow, the_gateways_own_hello, a_wrong_signature, garbage, a_binary_frame,
-    a_frame_without_envelope, a_frame_with_no_envelope_in_it, half_a_character], ids=lambda greets: greets.__name__)
-async def test_who_does_not_prove_which_library_it_is_stays_outside(front: Front, greets: Dishonest) -> None:
-    async with front.line() as line:
-        await greets(line)
-        assert await line.ended() == NOT_ADMITTED
-    assert front.links.connected() == frozenset()
-
-
-async def test_a_hello_that_was_listened_to_opens_no_other_connection(front: Front) -> None:
-    async with front.line() as line:
-        envelope = await line.greet(HOME)
-    async with front.line() as line:
-        await line.hello()
-        await line.say(FrameKind.HELLO, envelope=envelope)
-        assert await line.ended() == NOT_ADMITTED
-
-
-async def test_who_says_nothing_is_not_waited_for(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "HELLO_SECONDS_MAX", 0.1)
-    async with front.line() as line:
-        assert await line.ended() == NOT_ADMITTED
-
-
-async def test_every_connection_has_a_challenge_of_its_own(front: Front) -> None:
-    async with front.line() as one, front.line() as other:
-        assert (await one.hello()).nonce != (await other.hello()).nonce
-
-
-# Mail
 
 async def test_mail_comes_in_its_order_with_its_place_in_the_log(front: Front) -> None:
     await mail(front)
@@ -260,20 +136,6 @@ async def test_a_library_that_has_received_more_than_this_database_knows_is_sent
 async def test_the_challenge_tells_the_gateways_time(front: Front) -> None:
     async with front.line() as line:
         assert (await line.hello()).at == NOW
-
-
-async def test_no_more_questions_wait_at_one_library_than_it_may_be_asked(front: Front,
-                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "QUESTIONS_MAX", 2)
-    async with front.connected(HOME) as line:
-        asked = [ask(front) for _ in range(2)]
-        waiting = [await line.hear() for _ in range(2)]
-        with pytest.raises(LibraryUnreachable, match="2 questions to answer first"):
-            await ask(front)
-        assert {question.kind for question in waiting} == {FrameKind.QUESTION}
-    for one in asked:
-        with pytest.raises(LibraryUnreachable):
-            await one
 
 
 async def test_the_newest_link_of_a_library_is_the_one_in_use(front: Front) -> None:
@@ -385,96 +247,3 @@ async def test_a_binary_frame_ends_the_link(front: Front) -> None:
     async with front.connected(HOME) as line:
         await line.socket.send_bytes(b"\x00")
         await line.ended()
-
-
-# Questions of the gateway
-
-def ask(front: Front, seconds: float = 5.0) -> "asyncio.Task[Any]":
-    return asyncio.create_task(front.links.ask(HOME, MessageType.AVAILABILITY_QUESTION, QUESTION, seconds))
-
-
-async def answer(front: Front, line: Line, body: Any = ANSWER, kind: MessageType = MessageType.AVAILABILITY_ANSWER,
-                 **changes: Any) -> None:
-    question = await line.hear()
-    assert question.kind is FrameKind.QUESTION
-    asked = hash_signed(decode_envelope(question.envelope.encode()).signed)
-    said = {"src": HOME, "dst": GATEWAY, "reply_to": asked, "number": question.number} | changes
-    number = said.pop("number")
-    envelope = sealed(front.town.directory, kind, said.pop("src"), said.pop("dst"), body, **said).envelope.decode()
-    await line.say(FrameKind.ANSWER, number=number, envelope=envelope)
-
-
-async def test_a_question_is_answered_by_the_library_it_was_put_to(front: Front) -> None:
-    async with front.connected(HOME) as line:
-        asked = ask(front)
-        await answer(front, line)
-        assert (await asked).body == ANSWER
-
-
-async def test_two_questions_at_once_have_their_own_answers(front: Front) -> None:
-    async with front.connected(HOME) as line:
-        one, other = ask(front), ask(front)
-        first, second = await line.hear(), await line.hear()
-        for question in (second, first):
-            body = AvailabilityAnswer(items=() if question is first else ANSWER.items)
-            hash_ = hash_signed(decode_envelope(question.envelope.encode()).signed)
-            envelope = sealed(front.town.directory, MessageType.AVAILABILITY_ANSWER, HOME, GATEWAY, body,
-                              reply_to=hash_).envelope.decode()
-            await line.say(FrameKind.ANSWER, number=question.number, envelope=envelope)
-        assert [(await asked).body.items for asked in (one, other)] == [(), ANSWER.items]
-
-
-async def test_a_library_that_is_away_is_unreachable_at_once(front: Front) -> None:
-    with pytest.raises(LibraryUnreachable, match=f"{HOME} is not connected"):
-        await ask(front)
-
-
-async def test_a_library_that_does_not_answer_in_time_is_unreachable_and_stays_connected(front: Front) -> None:
-    async with front.connected(HOME) as line:
-        with pytest.raises(LibraryUnreachable, match="did not answer within"):
-            await ask(front, 0.05)
-        await answer(front, line)
-        asked = ask(front)
-        await answer(front, line)
-        assert (await asked).body == ANSWER
-
-
-@pytest.mark.parametrize(("changes", "why"), [
-    ({"reply_to": a_hash("another question")}, "another question"),
-    ({"reply_to": None}, "another question"),
-    ({"src": PICKUP}, "another question"),
-    ({"key": key_of(PICKUP)}, "is refused"),
-    ({"dst": PICKUP}, "is refused"),
-    ({"expires": NOW}, "is refused"),
-    ({"kind": MessageType.SIGN_IN_ANSWER, "body": SignInAnswer(signed_in=True)}, "another question"),
-], ids=lambda value: str(value)[:30])
-async def test_an_answer_that_is_none_is_no_answer(front: Front, changes: dict[str, Any], why: str) -> None:
-    async with front.connected(HOME) as line:
-        asked = ask(front)
-        await answer(front, line, **changes)
-        with pytest.raises(LibraryUnreachable, match=why):
-            await asked
-
-
-async def test_an_answer_that_nobody_waits_for_is_let_go(front: Front) -> None:
-    async with front.connected(HOME) as line:
-        asked = ask(front)
-        await line.say(FrameKind.ANSWER, number=99, envelope="{}")
-        await answer(front, line)
-        assert (await asked).body == ANSWER
-
-
-async def test_a_question_ends_with_its_link(front: Front) -> None:
-    async with front.connected(HOME) as line:
-        asked = ask(front)
-        await line.hear()
-    with pytest.raises(LibraryUnreachable):
-        await asyncio.wait_for(asked, 2)
-
-
-async def test_closing_lets_every_library_go(front: Front) -> None:
-    async with front.connected(HOME) as one, front.connected(PICKUP) as other:
-        closing = asyncio.create_task(front.links.close())
-        await asyncio.gather(one.ended(), other.ended())
-        await closing
-    await until(lambda: not front.links.connected())
