@@ -34,6 +34,7 @@ MESSAGES: Mapping[int, str] = {
     67: "Record not available in this schema",
     71: "Unsupported record packing",
     80: "Sort not supported",
+    235: "Database does not exist",
 }
 """The diagnostics that we raise, by their number, with the list's own words."""
 
@@ -50,3 +51,23 @@ class SruDiagnostic(SruError):
         super().__init__(f"SRU diagnostic {code}, {known}" + (f": {details}" if details else ""))
         self.code = code
         self.details = details
+
+
+class SruUnreachable(SruError):
+    """No answer could be had from the server."""
+
+
+class SruSilent(SruError):
+    """No whole answer came before the deadline."""
+
+
+class SruRefused(SruError):
+    """The server wants to know who asks, or lets nobody of ours in (HTTP 401, 403)."""
+
+
+class NotSru(SruError):
+    """What came is no SRU answer: no XML, one with a document type, or another document."""
+
+
+class UnwritableQuery(SruError):
+    """The query has characters that the server's charset has not."""
