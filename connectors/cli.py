@@ -14,14 +14,16 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from connectors.agent.app import run_connector
-from connectors.agent.config import Settings, SettingsRefused
+from connectors.agent.config import Settings
 from connectors.agent.journal import JournalFailed
 from connectors.desk.api import serve_desk
+from connectors.faces import FacesSettings, serve_faces
 from connectors.kiosk import KioskSettings, serve_kiosks
 from connectors.sip2.errors import Sip2Error
-from connectors.tools import desk, doctor, marc, sip2, z3950
+from connectors.tools import desk, doctor, harvest, marc, sip2, sru, z3950
 from connectors.tools.terminal import Refused, ToolError, WrongUse, note, say
 from trust.errors import TrustError
+from trust.settings import SettingsRefused
 
 KNOWN = (ToolError, SettingsRefused, TrustError, JournalFailed, Sip2Error, OSError)
 
@@ -60,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="运行连接器 run until stopped")
     serve.add_argument("--config", type=Path, default=desk.CONFIG, help=f"settings file ({desk.CONFIG})")
     serve.set_defaults(run=_serve)
-    for tool in (desk, doctor, marc, sip2, z3950):
+    for tool in (desk, harvest, doctor, marc, sip2, sru, z3950):
         tool.add_commands(commands)
     return parser
 
@@ -73,13 +75,13 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 async def _serve_until_stopped(settings: Settings, folder: Path) -> None:
-    kiosks = KioskSettings.read(settings.kiosk, folder)
+    kiosks, faces = KioskSettings.read(settings.kiosk, folder), FacesSettings.read(settings.faces)
     await _require_alone(settings.desk_socket)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with (run_connector(settings) as connector, serve_desk(connector, settings.desk_socket),
-                serve_kiosks(connector, kiosks)):
+                serve_kiosks(connector, kiosks), serve_faces(connector, faces)):
         say(f"{settings.agency}: {settings.desk_socket}")
         sys.stdout.flush()
         await stop.wait()

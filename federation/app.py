@@ -9,35 +9,38 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from aiohttp import web
 
-from federation.config import Settings, SettingsRefused
+from federation.config import Settings
+from federation.folder_watch import FolderWatch
 from federation.gateway import Gateway
 from federation.ports import Cache
 from federation.quota import Quota
 from federation.storage.cache import MemoryCache
-from federation.storage.database import Database, Probe
+from federation.storage.database import Probe
 from federation.storage.redis_cache import RedisCache
-from federation.storage.unit import DDL, SqlUnit
+from federation.storage.unit import open_database
+from federation.tls import ServerTls
 from federation.web.api import GATEWAY, LINKS, READERS, add_api, problems
 from federation.web.directory import add_directory
 from federation.web.link import Links
+from federation.web.live import add_live
 from federation.web.log import add_log
 from federation.web.operator import make_checkpoint, serve_operator
 from federation.web.portal import add_portal
 from federation.web.readers import Readers
+from federation.web.searching import add_searching
 from schemas.identifiers import ConversationId
-from trust.errors import NoKeyInUse, TrustError
+from trust.errors import NoKeyInUse
 from trust.holding import HeldDirectory
 from trust.keys import SigningKey
 from trust.own_keys import OwnKeys, Signer
+from trust.settings import read_passphrase_file
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT_ENTRIES = 256
-DIRECTORY_LOOK_SECONDS = 2.0
 
 
 def system_clock() -> datetime:
@@ -64,14 +67,16 @@ async def run_gateway(settings: Settings, *, clock: Callable[[], datetime] = sys
     """Open the database, listen, and stop in order on the way out.
 
     Raises:
-        SettingsRefused: a file is missing.
+        SettingsRefused: a file is missing, or is no certificate or key.
         TrustError: the key or the directory is not accepted.
         StorageFailed: the database cannot be opened.
     """
+    tls = ServerTls(settings.tls) if settings.tls else None
     held = HeldDirectory(settings.directory, clock())
-    passphrase = _passphrase(settings.passphrase_file)
+    watch = FolderWatch(held, clock)
+    passphrase = read_passphrase_file(settings.passphrase_file)
     keys = OwnKeys(settings.signing_key, "sign*.pem", lambda path: SigningKey.load(path, passphrase))
-    database: Database[SqlUnit] = Database(settings.database, SqlUnit, DDL, probe)
+    database = open_database(settings.database, probe)
     cache = await _cache(settings)
     waking: set[asyncio.Task[None]] = set()
 
@@ -82,15 +87,15 @@ async def run_gateway(settings: Settings, *, clock: Callable[[], datetime] = sys
 
     quota = Quota(cache, {"messages": settings.messages_per_minute, "questions": settings.questions_per_minute})
     me = held().directory.gateway.agency
-    gateway = Gateway(me, Signer(me, keys), held, database, clock, wake, quota.allow)
+    gateway = Gateway(me, Signer(me, keys), held, database, clock, wake, quota.allow, watch.refresh)
     links = Links(gateway)
     cache.subscribe(links.wake)
     runner = web.AppRunner(build_app(gateway, links, cache), access_log=None)
     await runner.setup()
-    loops = [asyncio.create_task(loop) for loop in
-             (_checkpoints(gateway, settings.checkpoint_seconds), _directories(held, clock))]
+    loops = [asyncio.create_task(loop) for loop in (
+        _checkpoints(gateway, settings.checkpoint_seconds), watch.run(), *([tls.run()] if tls else []))]
     try:
-        site = web.TCPSite(runner, settings.host, settings.port)
+        site = web.TCPSite(runner, settings.host, settings.port, ssl_context=tls.context if tls else None)
         await site.start()
         async with serve_operator(gateway, links, settings.operator_socket):
             yield RunningGateway(gateway, links, runner.addresses[0][1])
@@ -111,6 +116,8 @@ def build_app(gateway: Gateway, links: Links, cache: Cache) -> web.Application:
     app[READERS] = Readers(gateway, links, cache, lambda: secrets.token_urlsafe(24),
                            lambda: ConversationId(str(uuid.uuid4())))
     add_api(app)
+    add_searching(app)
+    add_live(app)
     add_directory(app)
     add_log(app)
     add_portal(app)
@@ -131,17 +138,6 @@ async def _checkpoints(gateway: Gateway, seconds: float) -> None:
                 log.error("nothing is signed (%s): %s", error.code, error)  # noqa: TRY400  a trace would say no more
 
 
-async def _directories(held: HeldDirectory, clock: Callable[[], datetime]) -> None:
-    """Take over a version that the admins have put into the directory's folder."""
-    while True:
-        await asyncio.sleep(DIRECTORY_LOOK_SECONDS)
-        try:
-            if held.look(clock()):
-                log.info("version %d of the directory is in force", held().version)
-        except TrustError as error:
-            log.warning("the directory in the folder is refused (%s): %s", error.code, error)
-
-
 async def _cache(settings: Settings) -> Cache:
     memory = MemoryCache(time.monotonic)
     if settings.redis is None:
@@ -149,10 +145,3 @@ async def _cache(settings: Settings) -> Cache:
     shared = RedisCache(settings.redis, memory)
     await shared.start()
     return shared
-
-
-def _passphrase(path: Path) -> bytes:
-    try:
-        return path.read_bytes().strip()
-    except OSError as error:
-        raise SettingsRefused(f"the passphrase file {path} cannot be read: {error.strerror}") from None

@@ -14,12 +14,14 @@ from urllib.parse import quote
 from aiohttp import ClientError, ClientSession, UnixConnector
 
 from federation.app import run_gateway
-from federation.config import Settings, SettingsRefused
+from federation.config import Settings
+from federation.curating import add_catalogue
 from federation.status_text import status_text
-from federation.storage.database import StorageFailed
+from federation.storage.engine import StorageFailed
 from trust.console import agreed, explain
 from trust.errors import TrustError, WrongUse
 from trust.keys import write_atomically
+from trust.settings import SettingsRefused
 
 
 class NotRunning(Exception):
@@ -50,8 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("serve", help="run until stopped").set_defaults(run=_serve)
-    for name, path, text in (("status", "/status", "what the gateway holds and who is connected"),
-                             ("loans", "/loans", "all loans"),
+    status = commands.add_parser("status", help="what the gateway holds and who is connected")
+    status.add_argument("--metrics", action="store_true", help="监控指标 as metrics, for Prometheus")
+    status.set_defaults(run=_status)
+    for name, path, text in (("loans", "/loans", "all loans"),
                              ("audit", "/audit", "compare the ledger's balances with its journal")):
         commands.add_parser(name, help=text).set_defaults(run=_show, path=path)
     commands.add_parser("settle", help="close the window and propose statements").set_defaults(run=_settle)
@@ -64,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
                        help="此日之前结束的 those that had ended before this day (UTC)")
     erase.add_argument("--yes", action="store_true", help="不再询问 do not ask")
     erase.set_defaults(run=_erase)
+    add_catalogue(commands, _ask_json)
     evidence = commands.add_parser("evidence", help="write a loan's evidence bundle")
     evidence.add_argument("loan", help="the loan's id")
     evidence.add_argument("-o", "--output", type=Path, required=True, help="the zip file to write")
@@ -77,17 +82,26 @@ async def _serve(settings: Settings, _arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with run_gateway(settings) as running:
-        sys.stdout.write(f"http://{settings.host}:{running.port}/\n")
+        sys.stdout.write(f"{'https' if settings.tls else 'http'}://{settings.host}:{running.port}/\n")
         sys.stdout.flush()
         await stop.wait()
     return 0
 
 
+async def _status(settings: Settings, arguments: argparse.Namespace) -> int:
+    if arguments.metrics:
+        sys.stdout.write((await ask(settings.operator_socket, "GET", "/metrics")).decode())
+        return 0
+    answer = await _ask_json(settings, "GET", "/status")
+    if arguments.json:
+        _print(answer, as_json=True)
+    else:
+        sys.stdout.write(f"{status_text(answer)}\n")
+    return 0
+
+
 async def _show(settings: Settings, arguments: argparse.Namespace) -> int:
     answer = await _ask_json(settings, "GET", arguments.path)
-    if arguments.path == "/status" and not arguments.json:
-        sys.stdout.write(f"{status_text(answer)}\n")
-        return 0
     _print(answer, as_json=arguments.json)
     return 1 if arguments.path == "/audit" and answer else 0
 

@@ -1,48 +1,54 @@
 """The gateway's settings, read once from a TOML file; every path is relative to that file's folder."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from trust.settings import InFolder, Section, folder_of, is_loopback
 
 
-class SettingsRefused(ValueError):
-    """The settings file cannot be used; the text says which setting and why."""
+def _place(place: str, info: ValidationInfo) -> str:
+    return place if place.startswith(POSTGRES_SCHEMES) else str(folder_of(info) / place)
 
 
-class Settings(BaseModel):
-    """Everything a gateway is told. It listens on plain HTTP: TLS ends in front of it, or it stays on loopback."""
+POSTGRES_SCHEMES = ("postgresql://", "postgres://")
+DatabasePlace = Annotated[str, AfterValidator(_place), Field(repr=False)]
+"""A file of SQLite's, relative to the folder of the settings, or a PostgreSQL database by its URL, password and all."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class TlsSettings(Section):
+    """The certificate that the gateway shows, with those that lead to its authority, and its private key: PEM files."""
+
+    certificate: InFolder
+    key: InFolder
+
+
+class Settings(Section):
+    """Everything a gateway is told.
+
+    Without ``tls`` it speaks plain HTTP and listens on loopback only; ``behind_proxy`` says that a proxy in front of it
+    ends TLS, and that nobody else reaches its port.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    database: Path = Path("gateway.db")
-    directory: Path = Path("directory")
-    signing_key: Path = Path("sign.pem")
-    passphrase_file: Path = Path("passphrase")
-    operator_socket: Path = Path("operator.sock")
+    tls: TlsSettings | None = None
+    behind_proxy: bool = False
+    database: DatabasePlace = "gateway.db"
+    directory: InFolder = Path("directory")
+    signing_key: InFolder = Path("sign.pem")
+    passphrase_file: InFolder = Path("passphrase")
+    operator_socket: InFolder = Path("operator.sock")
     redis: Annotated[str | None, Field(repr=False)] = None
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 10.0
     messages_per_minute: Annotated[int, Field(gt=0)] = 6000
-    questions_per_minute: Annotated[int, Field(gt=0)] = 600
+    questions_per_minute: Annotated[int, Field(gt=0)] = 6000
 
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a settings file.
-
-        Raises:
-            SettingsRefused: naming the setting, never its value.
-        """
-        try:
-            settings = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise SettingsRefused(f"{path} cannot be read: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsRefused(f"{path} is no TOML file: {error}") from None
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            raise SettingsRefused(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-        names = ("database", "directory", "signing_key", "passphrase_file", "operator_socket")
-        return settings.model_copy(update={name: path.parent / getattr(settings, name) for name in names})
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if self.tls is None and not self.behind_proxy and not is_loopback(self.host):
+            raise PydanticCustomError("plain_http", "host: others could read what goes there in the clear; name a "
+                                      "certificate in [tls], or say behind_proxy = true where a proxy ends TLS")
+        return self

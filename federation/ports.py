@@ -3,12 +3,18 @@
 ``storage`` implements the stores, ``web`` the links; only ``federation.app`` knows which.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from federation.catalogue.asking import Union
+from federation.catalogue.curation import Curation
+from federation.catalogue.facets import EVERYTHING, NOWHERE, Narrowing
+from federation.catalogue.suggesting import SUGGESTIONS, Suggestion
 from federation.catalogue.views import ClusterView, SearchPage
+from federation.erasing import Erasing
+from federation.restoring import Restoring
 from federation.settlement.audit import BooksStore
 from federation.settlement.window import WindowStore
 from schemas.bib import Bib
@@ -23,8 +29,6 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]
 Listener = Callable[[str], None]
 """Hears the name of the agency that has something waiting; returns at once. A name unknown to it is no error."""
-
-
 REFUSED = "Refused"
 """The type under which a refused message is kept; its receiver is sent the Refusal instead."""
 
@@ -76,17 +80,6 @@ class Delivery:
     number: int
     envelope: bytes
     accepted: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class EndedLoan:
-    """A loan with something to erase, from its first leaf to its last; ``waits`` where a library has yet to take it."""
-
-    conv: str
-    first_index: int
-    last_index: int
-    messages: int
-    waits: bool
 
 
 class Messages(Protocol):
@@ -191,6 +184,9 @@ class Mailboxes(Protocol):
     def ends(self) -> dict[str, int]:
         """Return the number of the last entry of each mailbox."""
 
+    def lengths(self) -> dict[str, int]:
+        """Return how many entries each library has yet to take in."""
+
     def prune(self, agency: str, number: int) -> None:
         """Forget what the library has made durable."""
 
@@ -248,24 +244,15 @@ class Catalogue(Protocol):
     def delete(self, agency: AgencyId, record_ids: Iterable[str]) -> object:
         """Forget records that the library has withdrawn."""
 
-    def search(self, query: str, limit: int = 20, offset: int = 0) -> SearchPage:
-        """Return a page of the works that match, best first."""
+    def search(self, query: str, limit: int = 20, offset: int = 0, narrowing: Narrowing = EVERYTHING,
+               cities: Mapping[str, str] = NOWHERE) -> SearchPage:
+        """Return a page of the works that match and have what was chosen, best first; ``cities`` is by library."""
+
+    def suggest(self, typed: str, limit: int = SUGGESTIONS) -> Sequence[Suggestion]:
+        """Return titles and authors that begin with what was typed."""
 
     def cluster(self, cluster_id: str) -> ClusterView | None:
         """Return one work with all its records and copies."""
-
-
-class Erasing(Protocol):
-    """What retention asks of the tables."""
-
-    def ended_before(self, moment: str) -> Sequence[EndedLoan]:
-        """Return the loans that had ended before a moment and still have something to erase."""
-
-    def statements(self) -> Sequence[bytes]:
-        """Return the envelopes of all statements that were proposed and accepted."""
-
-    def erase(self, convs: Iterable[str]) -> None:
-        """Erase what was said in these loans."""
 
 
 class Accounts(WindowStore, BooksStore, Protocol):
@@ -293,9 +280,15 @@ class Unit(Protocol):
     @property
     def accounts(self) -> Accounts: ...  # noqa: D102
     @property
+    def restoring(self) -> Restoring: ...  # noqa: D102
+    @property
     def erasure(self) -> Erasing: ...  # noqa: D102
     @property
     def catalogue(self) -> Catalogue: ...  # noqa: D102
+    @property
+    def curation(self) -> Curation: ...  # noqa: D102
+    @property
+    def union(self) -> Union: ...  # noqa: D102
 
 
 class Store(Protocol):

@@ -1,18 +1,21 @@
 """Retention: what was said in loans that have ended long ago is erased, and the evidence log stays whole.
 
-A loan is kept while anybody may still need what was said in it: its settlement window is open, a library has not
-accepted its statement (it disputes it, or has not answered), or something of it waits for a library. Pure over the
-unit; the bytes leave the file with ``Store.scrub``.
+A loan is kept while anybody may still need what was said in it: its settlement window is open, a library disputes its
+statement or may still answer it, or something of it waits for a library. A library that is silent, or has left, holds
+it up no longer than the policies say. Pure over the unit; the bytes leave the file with ``Store.scrub``.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from federation.ports import EndedLoan, Unit
-from schemas.messages import StatementAcceptance, StatementProposal, decode_message
+from federation.erasing import EndedLoan
+from federation.ports import Unit
+from schemas.identifiers import AgencyId
+from schemas.messages import AnyMessage, MessageType, StatementProposal, decode_message
 from schemas.statement import Window
+from trust.directory import TrustedDirectory
 from trust.dsse import decode_envelope
 
 
@@ -25,9 +28,12 @@ class Erasure:
     kept: Mapping[str, int]
 
 
-def erase(unit: Unit, ended_before: datetime, *, dry_run: bool) -> Erasure:
+def erase(unit: Unit, ended_before: datetime, directory: TrustedDirectory, now: datetime, *, dry_run: bool) -> Erasure:
     """Erase what was said in the loans that had ended before a moment, or only count it."""
-    windows, unsettled = unit.accounts.windows(), _unsettled(unit)
+    said = [decode_message(decode_envelope(envelope).payload) for envelope in unit.erasure.statements()]
+    members = {library.agency for library in directory.directory.libraries()}
+    silent_since = now - timedelta(days=directory.policies.dispute_days)
+    windows, unsettled = unit.accounts.windows(), _unsettled(said, members, silent_since)
     closed_upto = windows[-1].upto_index if windows else -1
     kept: Counter[str] = Counter()
     chosen: list[EndedLoan] = []
@@ -51,14 +57,15 @@ def _needed(loan: EndedLoan, closed_upto: int, unsettled: Sequence[Window]) -> s
     return None
 
 
-def _unsettled(unit: Unit) -> frozenset[int]:
-    """Return the windows whose statement some library has not accepted."""
-    waiting: dict[int, set[str]] = defaultdict(set)
-    accepted: dict[int, set[str]] = defaultdict(set)
-    for envelope in unit.erasure.statements():
-        message = decode_message(decode_envelope(envelope).payload)
-        if isinstance(message.body, StatementProposal):
-            waiting[message.body.window].add(message.dst)
-        elif isinstance(message.body, StatementAcceptance):
-            accepted[message.body.window].add(message.src)
-    return frozenset(window for window, libraries in waiting.items() if libraries - accepted[window])
+def _unsettled(said: Sequence[AnyMessage], members: Iterable[AgencyId], silent_since: datetime) -> frozenset[int]:
+    """Return the windows whose statement a library may still accept, or disputes."""
+    accepted = _answers(said, MessageType.STATEMENT_ACCEPTANCE)
+    disputed = {answer for answer in _answers(said, MessageType.STATEMENT_DISPUTE) if answer[1] in members}
+    proposed = [message for message in said if isinstance(message.body, StatementProposal)]
+    return frozenset(
+        message.body.window for message in proposed if (message.body.window, message.dst) not in accepted
+        and (message.created > silent_since or (message.body.window, message.dst) in disputed))
+
+
+def _answers(said: Sequence[AnyMessage], kind: MessageType) -> set[tuple[int, AgencyId]]:
+    return {(message.body.window, message.src) for message in said if message.type is kind}

@@ -10,14 +10,24 @@ from datetime import datetime
 
 from federation.loans.reaction import Reply, react
 from federation.ports import REFUSED, Awaited, StoredMessage, Unit
+from federation.restoring import GIVEN_BACK_WITHIN, MAY_BE_LOST, HeldBack
 from federation.voice import BUSINESS_DAYS, CONTROL_LIFE, NotAccepted, Voice
 from schemas.dialogue import DIALOGUE, Kind, Part, Rule, rule_of
 from schemas.envelope import StreamPosition
-from schemas.identifiers import AgencyId, MessageHash
+from schemas.identifiers import AgencyId, MessageHash, Wire
 from schemas.lending import Order
 from schemas.lifecycle import event_of
 from schemas.loan import Loan, OutOfTurn, WrongRole, advance, open_loan
-from schemas.messages import AnyMessage, Confirmation, HarvestBatch, MessageType, Refusal, Resend, StreamReset
+from schemas.messages import (
+    AnyMessage,
+    Confirmation,
+    HarvestBatch,
+    MessageType,
+    Refusal,
+    Resend,
+    Restored,
+    StreamReset,
+)
 from schemas.problems import ProblemCode
 from schemas.tariff import transfers_for
 from trust.envelope import Verified
@@ -37,12 +47,18 @@ class Road:
         self.listeners: set[str] = set()
 
     def walk(self, verified: Verified[AnyMessage]) -> bytes:
-        """Accept a library's message, with all that follows from it; or refuse it, or ask for what is missing."""
+        """Accept a library's message, with all that follows from it; or refuse it, or ask for what is missing.
+
+        Raises:
+            HeldBack: it may follow from what a restored database has lost.
+        """
         message = verified.message
         try:
             self._check(message, verified.hash)
             before, loan = self._advance(message, verified.hash)
         except NotAccepted as refused:
+            if refused.code in MAY_BE_LOST and self.unit.restoring.is_asking(self.now):
+                raise HeldBack(str(refused)) from None
             return self._refuse(verified, refused)
         except OutOfSequence:
             return self._voice.ask_again(message, verified.hash, self._missing(message), self.now)
@@ -70,10 +86,34 @@ class Road:
         head = self.unit.streams.head(voice.me, dst, channel)
         epoch = begin_epoch(head, self.now).epoch
         body = StreamReset(channel=channel, epoch=epoch, seq=head.seq, hash=head.hash, reason=reason)
-        sealed = voice.sign(MessageType.STREAM_RESET, dst, self.now, CONTROL_LIFE, body)
         self.unit.messages.settle_stream(dst, channel)
-        self._record(sealed.message, sealed.hash, sealed.envelope, None, None)
+        self._say_control(MessageType.STREAM_RESET, dst, body)
         return body
+
+    def ask_for_what_is_lost(self, library: AgencyId) -> None:
+        """Tell a library what this restored database knows of its streams; it has the rest, and sends it again."""
+        heads = tuple(self.unit.restoring.known_heads(library, self._voice.me))
+        self.unit.messages.settle_stream(library, "")  # one that it has not confirmed yet asks for less
+        hash_ = self._say_control(MessageType.RESTORED, library, Restored(heads=heads))
+        self.unit.messages.wait_for(Awaited(hash_, MessageType.RESTORED, library, "", "",
+                                            self.now + GIVEN_BACK_WITHIN))
+
+    def take_back(self, verified: Verified[AnyMessage]) -> bytes:
+        """Take in what the gateway has said itself and its database has lost, from the library that has it.
+
+        Its number is of an epoch that is closed, or soon will be: it keeps none.
+        """
+        message, hash_ = verified.message, verified.hash
+        try:
+            before, loan = self._advance(message, hash_)
+        except NotAccepted as refused:
+            return self._voice.refuse(message, hash_, refused, self.now, None).envelope
+        return self._record(message, hash_, verified.envelope, before, loan, is_numbered=False)
+
+    def _say_control(self, kind: MessageType, dst: AgencyId, body: Wire) -> MessageHash:
+        sealed = self._voice.sign(kind, dst, self.now, CONTROL_LIFE, body)
+        self._record(sealed.message, sealed.hash, sealed.envelope, None, None)
+        return sealed.hash
 
     def _check(self, message: AnyMessage, hash_: MessageHash) -> None:
         rule, me = rule_of(message.type), self._voice.me
@@ -169,7 +209,7 @@ class Road:
         return open_loan(message, hash_)
 
     def _record(self, message: AnyMessage, hash_: MessageHash, envelope: bytes, before: Loan | None,
-                loan: Loan | None) -> bytes:
+                loan: Loan | None, *, is_numbered: bool = True) -> bytes:
         unit, voice = self.unit, self._voice
         index = unit.log.append(hash_, self.now, message.type)
         if loan is not None:
@@ -179,7 +219,8 @@ class Road:
             unit.loans.put(loan, self.now)
         self._heed(message)
         accepted = voice.accept(message, hash_, index, self.now)
-        self._keep(message, hash_, message.type, index, envelope, accepted)
+        place = _place(message.stream) if is_numbered else None
+        unit.messages.add(_stored(message, hash_, message.type, index, envelope, accepted, place))
         for agency in _hearers(message, before) - {voice.me, message.src}:
             self._post(agency, index)
         return accepted
@@ -208,19 +249,20 @@ class Road:
         refusal = self._voice.refuse(message, hash_, refused, self.now, place if used_up else None)
         if used_up:
             index = unit.log.append(hash_, self.now, "refused")
-            self._keep(message, hash_, REFUSED, index, verified.envelope, refusal.envelope)
+            unit.messages.add(_stored(message, hash_, REFUSED, index, verified.envelope, refusal.envelope,
+                                      _place(place)))
             for agency in refusal.message.copies:
                 self._post(agency, index)
         return refusal.envelope
 
-    def _keep(self, message: AnyMessage, hash_: MessageHash, kind: str, index: int, envelope: bytes,
-              answer: bytes) -> None:
-        self.unit.messages.add(StoredMessage(hash_, kind, message.src, message.dst, message.conv or "", index,
-                                             envelope, answer, _place(message.stream)))
-
     def _post(self, agency: AgencyId, index: int) -> None:
         self.unit.mailboxes.put(agency, index)
         self.listeners.add(agency)
+
+
+def _stored(message: AnyMessage, hash_: MessageHash, kind: str, index: int, envelope: bytes, answer: bytes,
+            place: tuple[str, int, int] | None) -> StoredMessage:
+    return StoredMessage(hash_, kind, message.src, message.dst, message.conv or "", index, envelope, answer, place)
 
 
 def _place(position: StreamPosition | None) -> tuple[str, int, int] | None:

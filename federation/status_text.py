@@ -13,6 +13,7 @@ _TITLES: Mapping[str, str] = MappingProxyType({
     "log": "证据日志条目 Entries of the evidence log",
     "loans": "借阅 Loans",
     "messages": "报文 Messages",
+    "waiting": "各馆待取报文 Messages that libraries have yet to take in",
     "ledger": "账本 Ledger, fen 分",
     "not_confirmed": "逾期未确认报文 Messages not confirmed in time",
 })

@@ -6,9 +6,11 @@ nothing a library catalogued is lost. Text is kept as catalogued (without ISBD p
 absent text is ``""``. Deliberately absent: folding, transliteration and matching, which belong to the index.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from schemas.bib_terms import (
     AgentKind,
@@ -51,6 +53,7 @@ __all__ = [
     "Subject",
     "SubjectKind",
     "TitleKind",
+    "element_of",
     "normalise_isbn",
     "price_fen",
 ]
@@ -59,12 +62,11 @@ __all__ = [
 RECORD_ID_MAX = 500
 """Characters: what a message has room for."""
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+_STRICT = ConfigDict(extra="forbid")
 
 
-class Isbn(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Isbn:
     """One ISBN as catalogued. ``isbn13`` is None where the check digit is wrong; only a ``valid`` one may merge.
 
     ``price_text`` stands here because CNMARC prices a binding beside its ISBN (010 $d). A price may stand without
@@ -85,7 +87,8 @@ class Isbn(_Model):
         return cls(**isbn_facts(as_written, qualifier, price_text, cancelled=cancelled))
 
 
-class Issn(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Issn:
     """One ISSN as catalogued."""
 
     number: str = ""
@@ -94,7 +97,8 @@ class Issn(_Model):
     price_text: str = ""
 
 
-class Contributor(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Contributor:
     """A person or body responsible for the work; an inverted name is written ``surname, forename``.
 
     ``units`` are the parts of a body that are named under it, from the largest: a university's library.
@@ -112,7 +116,8 @@ class Contributor(_Model):
     inverted: bool = False
 
 
-class OtherTitle(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class OtherTitle:
     """Another title of the same work: on the cover, on the spine, uniform, translated."""
 
     title: str
@@ -125,7 +130,8 @@ class OtherTitle(_Model):
     is_main: bool = False
 
 
-class RelatedTitle(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class RelatedTitle:
     """A title this one belongs to, contains, or was made from."""
 
     title: str
@@ -134,7 +140,8 @@ class RelatedTitle(_Model):
     pinyin: str = ""
 
 
-class Series(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Series:
     """The series as the book itself states it."""
 
     title: str
@@ -148,7 +155,8 @@ class Series(_Model):
     issn: str = ""
 
 
-class Subject(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Subject:
     """One subject heading with its subdivisions."""
 
     heading: str
@@ -170,7 +178,8 @@ class Subject(_Model):
         return "--".join((self.heading, *self.topics, *self.places, *self.periods, *self.forms))
 
 
-class Classification(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Classification:
     """One class number, with the edition of its scheme."""
 
     number: str
@@ -179,7 +188,8 @@ class Classification(_Model):
     item_number: str = ""
 
 
-class Note(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Note:
     """One note; several texts of one note (contents, say) stay apart."""
 
     kind: NoteKind = NoteKind.GENERAL
@@ -191,7 +201,8 @@ class Note(_Model):
         return " ".join(self.texts)
 
 
-class Link(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Link:
     """An electronic address of the work or of something about it."""
 
     url: str
@@ -199,7 +210,8 @@ class Link(_Model):
     note: str = ""
 
 
-class CataloguingSource(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class CataloguingSource:
     """An agency that made, copied, changed or issued the record (UNIMARC 801); ``role`` is 0, 1, 2 or 3."""
 
     role: str
@@ -209,7 +221,8 @@ class CataloguingSource(_Model):
     rules: str = ""
 
 
-class LocalField(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class LocalField:
     """A field kept as the source record has it.
 
     Each subfield is its one-letter code followed by its text (``"aF124/26"``). A control field has no indicators
@@ -221,7 +234,8 @@ class LocalField(_Model):
     subfields: tuple[str, ...]
 
 
-class Item(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Item:
     """One copy with a barcode; ``price_fen`` is its own replacement price, where the library recorded one."""
 
     barcode: str
@@ -230,7 +244,8 @@ class Item(_Model):
     price_fen: Fen | None = None
 
 
-class Holding(_Model):
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Holding:
     """A library's stock of a title at one branch and location."""
 
     branch: str = ""
@@ -239,12 +254,27 @@ class Holding(_Model):
     items: tuple[Item, ...] = ()
 
 
-class Bib(_Model):
+Element = TypeVar("Element")
+
+
+def element_of(kind: type[Element], values: Mapping[str, Any]) -> Element:
+    """Return an element of a Bib whose ``values`` are known to be of the right types: they are not checked again.
+
+    A value that is not given is the default that stands in the class.
+    """
+    element = object.__new__(kind)
+    element.__dict__.update(values)
+    return element
+
+
+class Bib(BaseModel):
     """One catalogue record.
 
     ``record_id`` is the source library's own number (MARC 001); ``nonfiling`` counts the characters of an article that
     sorting skips; ``coded`` is the processing data of UNIMARC 100 $a, in its 36 positions.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     record_id: Annotated[str, Field(max_length=RECORD_ID_MAX)]
     source: MarcFormat

@@ -96,6 +96,12 @@ DIALOGUE: Mapping[MessageType, Rule] = {
     _M.SIGN_IN_ANSWER: _question(_P.LIBRARY, _P.GATEWAY, _M.SIGN_IN_QUESTION),
     _M.LOAN_QUESTION: _question(_P.LIBRARY, _P.GATEWAY),
     _M.LOAN_ANSWER: _question(_P.GATEWAY, _P.LIBRARY, _M.LOAN_QUESTION),
+    _M.CATALOGUE_QUESTION: _question(_P.LIBRARY, _P.GATEWAY),
+    _M.CATALOGUE_ANSWER: _question(_P.GATEWAY, _P.LIBRARY, _M.CATALOGUE_QUESTION),
+    _M.INDEX_QUESTION: _question(_P.LIBRARY, _P.GATEWAY),
+    _M.INDEX_ANSWER: _question(_P.GATEWAY, _P.LIBRARY, _M.INDEX_QUESTION),
+    _M.LIVE_QUESTION: _question(_P.GATEWAY, _P.LIBRARY),
+    _M.LIVE_ANSWER: _question(_P.LIBRARY, _P.GATEWAY, _M.LIVE_QUESTION),
     _M.ORDER: _commitment(_P.GATEWAY, _P.HOME),
     _M.ORDER_AMENDMENT: _durable("loan", _P.GATEWAY, _P.HOME),
     _M.ORDER_REFUSED: _durable("loan", _P.HOME, _P.GATEWAY, _M.ORDER),
@@ -116,6 +122,7 @@ DIALOGUE: Mapping[MessageType, Rule] = {
     _M.REFUSAL: _control(_P.ANYONE),
     _M.RESEND: _control(_P.ANYONE),
     _M.STREAM_RESET: _control(_P.ANYONE),
+    _M.RESTORED: Rule(Kind.CONTROL, _P.GATEWAY, _P.LIBRARY),
 }
 
 

@@ -156,6 +156,9 @@ class Policies(Wire):
     rota_max: Count
     witnesses_min: Annotated[int, Field(ge=1, lt=2**53)] = 1
     """How many members must have cosigned a checkpoint of the evidence log before it counts as final."""
+    dispute_days: Annotated[int, Field(ge=1, lt=2**53)] = 90
+    """How long a library may leave a statement unanswered, and one that has left the alliance disputed, before
+    retention goes on without it."""
 
     @model_validator(mode="after")
     def _default_is_a_tier(self) -> Self:

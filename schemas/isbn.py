@@ -6,16 +6,16 @@ Only a number whose check digit is right has a normal form: a wrong one may find
 
 import re
 import unicodedata
+from functools import lru_cache
 from operator import mul
 from typing import Any
 
 _DASHES = r"\s\-\u2010-\u2015\u2212\u00ad"
 _SEPARATORS = re.compile(f"[{_DASHES}]+")
 _ISBN_TEXT = re.compile(rf"\s*(?:ISBN(?:-1[03])?[\s:]*)?([\dX][\dX{_DASHES}]{{8,20}}[\dX])(?![\dX])", re.IGNORECASE)
-_ISBN13 = re.compile(r"97[89]\d{10}", re.ASCII)
-_ISBN10 = re.compile(r"\d{9}[\dX]", re.ASCII)
-_WEIGHTS13 = (1, 3) * 6
+_ISBN = re.compile(r"97[89]\d{10}|\d{9}[\dX]", re.ASCII)
 _WEIGHTS10 = range(10, 1, -1)
+_TEXTS_MAX = 4096  # bindings and prices repeat
 _SET = re.compile(r"全\s*[\d一二三四五六七八九十百两]+\s*[册卷套种部本辑集]|全[套集]|套装|成套|\bset\b", re.IGNORECASE)
 _YUAN = re.compile(
     r"(?:CNY|RMB|[¥￥])?\s*[赠约计估价每册:：\s]*(\d{1,7})(?:\.(\d{1,2}))?(?![\d.]|\s*[美港日欧台新])",
@@ -34,15 +34,15 @@ def normalise_isbn(text: str) -> str | None:
     True
     """
     digits = text.replace("-", "")
-    if not _ISBN13.fullmatch(digits) and not _ISBN10.fullmatch(digits):
+    if _ISBN.fullmatch(digits) is None:
         found = _ISBN_TEXT.match(unicodedata.normalize("NFKC", text))
         digits = _SEPARATORS.sub("", found[1]).upper() if found else ""
-    if _ISBN13.fullmatch(digits):
+        if _ISBN.fullmatch(digits) is None:
+            return None
+    if len(digits) == 13:
         return digits if digits[12] == _isbn13_check(digits[:12]) else None
-    if _ISBN10.fullmatch(digits) and digits[9] == _isbn10_check(digits[:9]):
-        stem = "978" + digits[:9]
-        return stem + _isbn13_check(stem)
-    return None
+    stem = "978" + digits[:9]
+    return stem + _isbn13_check(stem) if digits[9] == _isbn10_check(digits[:9]) else None
 
 
 def isbn_facts(as_written: str, qualifier: str, price_text: str, *, cancelled: bool) -> dict[str, Any]:
@@ -59,6 +59,7 @@ def isbn_facts(as_written: str, qualifier: str, price_text: str, *, cancelled: b
     }
 
 
+@lru_cache(_TEXTS_MAX)
 def is_set_qualifier(text: str) -> bool:
     """Whether a qualifier or price says that the number or price stands for a whole set of volumes."""
     return bool(text) and _SET.search(text) is not None
@@ -77,7 +78,8 @@ def price_fen(text: str) -> int | None:
 
 
 def _isbn13_check(digits: str) -> str:
-    return str(-sum(map(mul, _WEIGHTS13, map(int, digits))) % 10)
+    codes = digits.encode()  # twelve times the code of "0", weighted, is 1152
+    return str((1152 - sum(codes[::2]) - 3 * sum(codes[1::2])) % 10)
 
 
 def _isbn10_check(digits: str) -> str:

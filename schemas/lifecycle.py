@@ -80,6 +80,8 @@ class Event(StrEnum):
 
 
 S, E, C = LoanStatus, Event, Custody
+LENT = frozenset({S.LOANED, S.OVERDUE, S.RECALLED})
+"""A supplier has sent its copy, and has not said yet how that ended."""
 _WHILE_LENT = {E.CUSTODY_TAKEN, E.RECEIVED, E.RENEW_ASKED, E.RENEW_REFUSED, E.RETURN_SHIPPED, E.CANCEL_ASKED,
                E.CANCEL_REFUSED, E.NOTED, E.AMENDED}
 
@@ -117,13 +119,17 @@ TRANSITIONS: Mapping[LoanStatus, Mapping[Event, LoanStatus]] = MappingProxyType(
 HANDOVERS: Mapping[Custody, frozenset[Custody]] = MappingProxyType({
     C.SUPPLIER: frozenset(),
     C.IN_TRANSIT: frozenset({C.PICKUP_POINT, C.LOCKER, C.SUPPLIER}),
-    C.PICKUP_POINT: frozenset({C.LOCKER, C.READER}),
-    C.LOCKER: frozenset({C.READER, C.PICKUP_POINT}),
+    C.PICKUP_POINT: frozenset({C.LOCKER, C.READER, C.SUPPLIER}),
+    C.LOCKER: frozenset({C.READER, C.PICKUP_POINT, C.SUPPLIER}),
     C.READER: frozenset({C.RETURNED_AT, C.SUPPLIER}),
     C.RETURNED_AT: frozenset({C.SUPPLIER}),
     C.IN_TRANSIT_BACK: frozenset({C.SUPPLIER}),
 })
-"""Who may take the copy over from whom by a CustodyReceipt; the two transits begin with a signed dispatch."""
+"""Who may take the copy over from whom by a CustodyReceipt; the two transits begin with a signed dispatch.
+
+Its own library may take it from wherever it is said to be: it speaks against itself, and a parcel may be faster than
+the news of it.
+"""
 
 RETURN_FROM = frozenset({C.PICKUP_POINT, C.LOCKER, C.RETURNED_AT})
 

@@ -23,7 +23,7 @@ from schemas.lending import (
     ReservationReleased,
     SupplyingAgencyMessage,
 )
-from schemas.lifecycle import HANDOVERS, RETURN_FROM, TRANSITIONS, Event, LoanStatus, Outcome, event_of
+from schemas.lifecycle import HANDOVERS, LENT, RETURN_FROM, TRANSITIONS, Event, LoanStatus, Outcome, event_of
 from schemas.messages import AnyMessage
 from schemas.questions import OpenLoan
 
@@ -37,9 +37,14 @@ _OUTCOMES: Mapping[Event, Outcome] = MappingProxyType({
 
 _LATE = frozenset({E.EXPECTED, E.ACCEPTED, E.UNFILLED, E.CANCEL_AGREED})
 """What a supplier whose place has ended may still say, to no effect: an honest answer that came too late."""
+_OVERTAKEN = frozenset({E.CUSTODY_TAKEN, E.RECEIVED, E.RETURN_SHIPPED, E.RENEW_ASKED, E.CANCEL_ASKED, E.NOTED})
+"""What others may still say of a copy that its library has back, or has given up: the parcel was faster, or the news
+crossed."""
 _BY_HOME = frozenset({E.CONFIRMED, E.CANCEL_ASKED, E.RENEW_ASKED})
 """What only the home library may say, though pickup and returned-at libraries use the same message."""
 _GIVEN_BACK = frozenset({Outcome.UNFILLED, Outcome.CANCELLED})
+_GIVEN_UP = frozenset({LoanStatus.UNFILLED, LoanStatus.CANCELLED})
+_WAS_LENT = frozenset({Outcome.COMPLETED, Outcome.LOST})
 
 
 class OutOfTurn(ValueError):
@@ -65,6 +70,7 @@ class Loan:
     status: LoanStatus = LoanStatus.ORDERED
     custody: Custody = Custody.SUPPLIER
     holder: AgencyId | None = None
+    returned_at: AgencyId | None = None
     outcome: Outcome | None = None
     supplier: AgencyId | None = None
     former: tuple[AgencyId, ...] = ()
@@ -123,7 +129,7 @@ def advance(loan: Loan, message: AnyMessage, hash_: MessageHash) -> Loan:
     """
     event = event_of(message)
     if is_late(loan, message):
-        return loan
+        return replace(loan, returned_at=_taker(loan, message))
     _require_parts(loan, message, event)
     try:
         status = TRANSITIONS[loan.status][event]
@@ -137,9 +143,27 @@ def advance(loan: Loan, message: AnyMessage, hash_: MessageHash) -> Loan:
 
 
 def is_late(loan: Loan, message: AnyMessage) -> bool:
-    """Whether this is the answer of a supplier whose place has ended: nothing follows from it any more."""
-    ended = loan.outcome in _GIVEN_BACK if message.src == loan.supplier else message.src in loan.former
-    return ended and event_of(message) in _LATE
+    """Whether what this speaks of was ended by a message that its sender did not know: it moves the loan no more.
+
+    What names that very message as its cause is not late, but out of turn.
+    """
+    event, from_supplier, not_knowing = event_of(message), message.src == loan.supplier, message.reply_to != loan.last
+    if event in _LATE:
+        given_up = loan.outcome in _GIVEN_BACK or (loan.status in _GIVEN_UP and not_knowing)
+        return given_up if from_supplier else message.src in loan.former
+    if event is E.RESERVATION_GRANTED:
+        return loan.reservation is not None and loan.reservation == message.reply_to
+    if event is E.CONFIRMED:
+        return loan.status is LoanStatus.UNFILLED and message.src == loan.home and not_knowing
+    is_over = loan.outcome in _WAS_LENT or (loan.status in LENT and loan.custody is C.SUPPLIER)
+    return is_over and event in _OVERTAKEN and not from_supplier and not_knowing
+
+
+def _taker(loan: Loan, message: AnyMessage) -> AgencyId | None:
+    """Return which library took the copy back from its reader; it may tell so late, and only the first one counts."""
+    body = message.body
+    takes = isinstance(body, CustodyReceipt) and body.holder is C.RETURNED_AT and body.barcode == loan.barcode
+    return loan.returned_at or (message.src if takes else None)
 
 
 def _require_parts(loan: Loan, message: AnyMessage, event: Event) -> None:
@@ -240,7 +264,7 @@ def _custody_taken(loan: Loan, message: AnyMessage, _hash: MessageHash) -> Loan:
               C.READER: loan.pickup.agency}.get(body.holder, message.src)
     if message.src != signer:
         raise WrongRole(f"the receipt of the {body.holder} is signed by {signer}")
-    return replace(loan, custody=body.holder, holder=message.src)
+    return replace(loan, custody=body.holder, holder=message.src, returned_at=_taker(loan, message))
 
 
 def _return_shipped(loan: Loan, message: AnyMessage, _hash: MessageHash) -> Loan:

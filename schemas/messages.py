@@ -10,7 +10,7 @@ from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError, field_serializer
 
-from schemas import lending, questions
+from schemas import catalogue, lending, live, questions
 from schemas.bib import Bib
 from schemas.envelope import Channel, StreamPosition
 from schemas.identifiers import (
@@ -128,6 +128,25 @@ class StreamReset(Wire):
     reason: ShortText
 
 
+class KnownHead(Wire):
+    """Up to where a stream is known."""
+
+    src: AgencyId
+    dst: AgencyId
+    channel: Channel
+    epoch: Count
+    seq: Count
+
+
+class Restored(Wire):
+    """Gateway → library: its database was restored from a copy, and this is all that it knows of these streams.
+
+    The library sends again what follows in its own streams, and what the gateway has said to it; then it confirms.
+    """
+
+    heads: tuple[KnownHead, ...]
+
+
 class Hello(Wire):
     """Library → gateway: this connection speaks for the library; answers the gateway's nonce."""
 
@@ -158,6 +177,7 @@ class MessageType(StrEnum):
     REFUSAL = "Refusal"
     RESEND = "Resend"
     STREAM_RESET = "StreamReset"
+    RESTORED = "Restored"
     HELLO = "Hello"
     AVAILABILITY_QUESTION = "AvailabilityQuestion"
     AVAILABILITY_ANSWER = "AvailabilityAnswer"
@@ -167,6 +187,12 @@ class MessageType(StrEnum):
     SIGN_IN_ANSWER = "SignInAnswer"
     LOAN_QUESTION = "LoanQuestion"
     LOAN_ANSWER = "LoanAnswer"
+    CATALOGUE_QUESTION = "CatalogueQuestion"
+    CATALOGUE_ANSWER = "CatalogueAnswer"
+    INDEX_QUESTION = "IndexQuestion"
+    INDEX_ANSWER = "IndexAnswer"
+    LIVE_QUESTION = "LiveQuestion"
+    LIVE_ANSWER = "LiveAnswer"
 
 
 _M = MessageType
@@ -191,6 +217,7 @@ BODIES: dict[MessageType, type[Wire]] = {
     _M.REFUSAL: Refusal,
     _M.RESEND: Resend,
     _M.STREAM_RESET: StreamReset,
+    _M.RESTORED: Restored,
     _M.HELLO: Hello,
     _M.AVAILABILITY_QUESTION: questions.AvailabilityQuestion,
     _M.AVAILABILITY_ANSWER: questions.AvailabilityAnswer,
@@ -200,6 +227,12 @@ BODIES: dict[MessageType, type[Wire]] = {
     _M.SIGN_IN_ANSWER: questions.SignInAnswer,
     _M.LOAN_QUESTION: questions.LoanQuestion,
     _M.LOAN_ANSWER: questions.LoanAnswer,
+    _M.CATALOGUE_QUESTION: catalogue.CatalogueQuestion,
+    _M.CATALOGUE_ANSWER: catalogue.CatalogueAnswer,
+    _M.INDEX_QUESTION: catalogue.IndexQuestion,
+    _M.INDEX_ANSWER: catalogue.IndexAnswer,
+    _M.LIVE_QUESTION: live.LiveQuestion,
+    _M.LIVE_ANSWER: live.LiveAnswer,
 }
 
 B = TypeVar("B", bound=Wire)

@@ -15,7 +15,7 @@ from schemas.directory import Tariff
 from schemas.identifiers import AgencyId, ConversationId, MessageHash
 from schemas.ledger import Code, Transfer, TransferId, TransferKind, transfer_id
 from schemas.lending import Custody, SupplyingAgencyMessage
-from schemas.lifecycle import Event, LoanStatus
+from schemas.lifecycle import LENT, Event
 from schemas.loan import Loan
 from schemas.messages import AnyMessage
 
@@ -24,7 +24,6 @@ C = Custody
 RESERVED = (Code.FEE, Code.CARRIAGE_OUT, Code.CARRIAGE_BACK, Code.GUARANTEE)
 """What a reservation sets aside."""
 
-_LENT = frozenset({LoanStatus.LOANED, LoanStatus.OVERDUE, LoanStatus.RECALLED})
 _LEGS_AHEAD: Mapping[Custody, tuple[Code, ...]] = MappingProxyType({
     C.IN_TRANSIT: (Code.CARRIAGE_OUT, Code.CARRIAGE_BACK),
     C.PICKUP_POINT: (Code.CARRIAGE_BACK,),
@@ -50,6 +49,8 @@ HANDOVERS_PAID: Mapping[tuple[Custody, Custody], Handover] = MappingProxyType({
     (C.IN_TRANSIT, C.LOCKER): Handover(earned=Code.CARRIAGE_OUT),
     (C.IN_TRANSIT, C.SUPPLIER): Handover(released=(Code.CARRIAGE_OUT, Code.CARRIAGE_BACK)),
     (C.IN_TRANSIT_BACK, C.SUPPLIER): Handover(earned=Code.CARRIAGE_BACK),
+    (C.PICKUP_POINT, C.SUPPLIER): Handover(released=(Code.CARRIAGE_BACK,)),
+    (C.LOCKER, C.SUPPLIER): Handover(released=(Code.CARRIAGE_BACK,)),
     (C.READER, C.SUPPLIER): Handover(released=(Code.CARRIAGE_BACK,)),
     (C.RETURNED_AT, C.SUPPLIER): Handover(released=(Code.CARRIAGE_BACK,)),
 })
@@ -105,13 +106,13 @@ class _Case:
 
 def _open_codes(loan: Loan) -> tuple[Code, ...]:
     """Return what is still set aside for a loan that has a reservation and has not ended."""
-    if loan.status in _LENT:
+    if loan.status in LENT:
         return (*_LEGS_AHEAD[loan.custody], Code.GUARANTEE)
     return RESERVED
 
 
 def _reserved(case: _Case) -> Transfers:
-    return case.reserve()
+    return case.reserve() if case.before.reservation is None else ()
 
 
 def _shipped(case: _Case) -> Transfers:
@@ -119,10 +120,9 @@ def _shipped(case: _Case) -> Transfers:
 
 
 def _handed_over(case: _Case) -> Transfers:
-    before, after = case.before.custody, case.after.custody
-    if after is C.RETURNED_AT:
+    if case.after.returned_at != case.before.returned_at:
         return _returned_elsewhere(case)
-    handover = HANDOVERS_PAID.get((before, after), Handover())
+    handover = HANDOVERS_PAID.get((case.before.custody, case.after.custody), Handover())
     if handover.earned is None:
         return case.release(handover.released)
     return case.earn(handover.earned, case.tariff.courier, case.reserved_fen(handover.earned))

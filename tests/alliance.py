@@ -27,8 +27,7 @@ from examples.alliance.roster import Library, load_roster, with_varied_dialects
 from federation.gateway import Gateway
 from federation.loans.reaction import Reply
 from federation.ports import Delivery
-from federation.storage.database import Database
-from federation.storage.unit import DDL, SqlUnit
+from federation.storage.unit import open_database
 from schemas.dialogue import rule_of
 from schemas.directory import Agency, KeyStatus, Role
 from schemas.identifiers import AgencyId, ConversationId, ItemBarcode, MessageHash
@@ -244,11 +243,11 @@ class HandLink:
 class Alliance:
     """The gateway and its members. ``session`` is a reader of HOME who has signed in."""
 
-    def __init__(self, folder: Path, libraries: Iterable[Library] = LIBRARIES) -> None:
+    def __init__(self, folder: Path, libraries: Iterable[Library] = LIBRARIES, database: str = "") -> None:
         self.folder = folder
         self.clock = HandClock()
         self.directory = directory_of(libraries)
-        self.database: Database[SqlUnit] = Database(folder / "gateway.db", SqlUnit, DDL)
+        self.database = open_database(database or str(folder / "gateway.db"))
         self.woken: list[str] = []
         self.gateway = Gateway(GATEWAY, signer_of(GATEWAY), lambda: self.directory, self.database, self.clock,
                                self.woken.append)
@@ -284,7 +283,7 @@ class Alliance:
         self.database.close()
         path = self.folder / "gateway.db"
         path.with_suffix(".backup").replace(path)
-        self.database = Database(path, SqlUnit, DDL)
+        self.database = open_database(str(path))
         self.gateway = replace(self.gateway, store=self.database)
         for member in self.members.values():
             member.gateway = self.gateway
@@ -376,9 +375,10 @@ class Alliance:
 
 
 @asynccontextmanager
-async def alliance(folder: Path, libraries: Iterable[Library] = LIBRARIES) -> AsyncIterator[Alliance]:
-    """Open an alliance in ``folder`` and close it again."""
-    opened = Alliance(folder, tuple(libraries))
+async def alliance(folder: Path, libraries: Iterable[Library] = LIBRARIES, database: str = ""
+                   ) -> AsyncIterator[Alliance]:
+    """Open an alliance in ``folder``, the gateway on a ``database`` of its own if one is named; close it again."""
+    opened = Alliance(folder, tuple(libraries), database)
     try:
         await opened.prepare()
         yield opened

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from tests.benchmarks import soak_sip2
+from tests.benchmarks import soak_simulator, soak_sip2
 from tests.benchmarks.__main__ import PARTS, RESULT, SOAK_PARTS, main
-from tests.benchmarks.harness import QUICK, Line, as_document, as_table, percentile, race
+from tests.benchmarks.harness import QUICK, Effort, Line, as_document, as_table, percentile, race
 from tests.benchmarks.sip2 import _servers
 
 FIELDS = ["name", "unit", "ours", "reference", "reference_name", "ratio", "goal", "holds"]
@@ -73,7 +73,7 @@ def test_a_percentile_is_one_of_the_values():
     assert [percentile(range(1, 101), share) for share in (0, 0.5, 0.95, 1)] == [1, 50, 95, 100]
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["sip2", "nonsense"], ["--soak", "marc"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["sip2", "nonsense"], ["--soak", "envelope"]])
 def test_an_unknown_part_is_refused_before_anything_runs(arguments: list[str], capsys: pytest.CaptureFixture[str]):
     assert main(arguments) == 2
     captured = capsys.readouterr()
@@ -149,3 +149,24 @@ def test_a_part_that_fails_is_named_and_the_others_go_on(
     captured = capsys.readouterr()
     assert "failed: ValueError: no disk" in captured.err
     assert "seal" in captured.out
+
+
+def test_the_worlds_of_a_soak_are_counted_and_what_fails_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    played: list[str] = []
+
+    def report(_arguments: object, seeds: str) -> str:
+        played.append(seeds)
+        return "..F\nFAILED tests/simulator/test_hostile_hub.py::test[replay-7] - assert 0\n1 failed, 2 passed in 9s"
+
+    monkeypatch.setattr(soak_simulator, "_report", report)
+    monkeypatch.setattr(soak_simulator, "SEEDS", 20)
+    lines = list(soak_simulator.run(Effort()))
+    assert [(line.ours, line.reference, line.holds) for line in lines] == [(4, 6, False)]
+    assert list(soak_simulator.run(Effort())) == lines
+    assert played == ["0:10", "10:20"]
+    assert capsys.readouterr().err.count("[replay-7]") == 4
+    monkeypatch.setattr(soak_simulator, "_report", lambda _arguments, _seeds: "ImportError")
+    with pytest.raises(RuntimeError, match="could not be played"):
+        list(soak_simulator.run(QUICK))

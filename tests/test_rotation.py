@@ -27,8 +27,8 @@ from trust.publish import Quorum, build_root, record_of, sign_document
 
 YANGPU, SUZHOU = BY_SLUG["yangpu"], BY_SLUG["suzhou"]
 WITHIN_SECONDS = 90
-SOON_SECONDS = 8
-"""Both processes have looked into the directory's folder by then."""
+SOON_SECONDS = 1
+"""Whether both processes have looked into the directory's folder by then is left to chance: neither may mind."""
 LATER = datetime.now(UTC).replace(microsecond=0) + timedelta(days=300)
 
 
@@ -143,5 +143,4 @@ async def test_keys_are_replaced_in_running_processes(place: Place) -> None:
     with closing(sqlite3.connect(place.ground.folder / "gateway" / "gateway.db")) as db:
         [(accepted,)] = db.execute("SELECT accepted FROM message ORDER BY idx DESC LIMIT 1")
     assert decode_envelope(accepted).key_id == keys[GATEWAY].key_id
-    alarms = {alarm["code"] for alarm in (await place.ask("GET", "/status"))["alarms"]}
-    assert alarms <= {"newer_directory"}, "the library may look into its folder before the gateway does"
+    assert (await place.ask("GET", "/status"))["alarms"] == []

@@ -91,10 +91,10 @@ def _load_even_expired(folder: Path, now: datetime) -> TrustedDirectory:
         return load_folder(folder, ends - timedelta(seconds=1))
 
 
-def _state(folder: Path) -> tuple[bytes, tuple[str, ...]]:
-    """Return what changes when another version is put into a folder: ``targets.json`` comes last."""
+def _state(folder: Path) -> tuple[bytes, tuple[tuple[str, int], ...]]:
+    """Return what changes while another version is put into a folder, in whatever order its files come."""
     try:
         targets = (folder / TARGETS).read_bytes()
+        return targets, tuple(sorted((str(path), path.stat().st_size) for path in folder.glob("*/*.json")))
     except OSError:
-        targets = b""
-    return targets, tuple(sorted(path.name for path in (folder / ROOTS).glob("*.json")))
+        return b"", ()

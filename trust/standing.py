@@ -3,14 +3,16 @@
 Plain values, ready for JSON; the texts are Chinese first, English second.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from schemas.directory import KeyPurpose, KeyStatus
 from schemas.identifiers import AgencyId
 from trust.directory import TrustedDirectory
-from trust.key_life import warnings_for
+from trust.key_life import WARN_DAYS, warnings_for
+from trust.metrics import Kind, Metric, Samples, by, one, seconds_until
 
 _PURPOSES = {KeyPurpose.SIGN: "签名密钥 signing key", KeyPurpose.SEAL: "加密密钥 sealing key"}
 
@@ -46,6 +48,28 @@ def warning_lines(shown: Mapping[str, Any]) -> Sequence[str]:
     return [*missing, *(warning["text"] for warning in shown["warnings"])]
 
 
+def standing_metrics(name: str) -> Sequence[Metric]:
+    """Return the metrics of what ``standing`` returned, which a program's status has under ``name``."""
+    def of_keys(value: Callable[[Mapping[str, Any], datetime], float | None]) -> Callable[[Any, datetime], Samples]:
+        return lambda status, now: [({"purpose": key["purpose"], "key_id": key["key_id"]}, value(key, now))
+                                    for key in status[name]["keys"]]
+
+    return (
+        Metric("delta_directory_version", Kind.GAUGE, "Version of the alliance's directory that is in force here.",
+               lambda status, _now: one(status[name]["version"])),
+        Metric("delta_directory_valid_seconds", Kind.GAUGE, "Seconds until its signatures run out.",
+               lambda status, now: one(seconds_until(status[name]["until"], now))),
+        Metric("delta_expiry_warnings", Kind.GAUGE, "What runs out within so many days, each once; 0: what has.",
+               lambda status, _now: by("days", _warnings(status[name]["warnings"]))),
+        Metric("delta_key_last_signature_days", Kind.GAUGE, "Days until an own key may sign, or be sealed to, no more.",
+               of_keys(lambda key, now: _days_until(key["sign_until"], now))),
+        Metric("delta_key_in_use", Kind.GAUGE, "Whether the directory names an own key as the one in use.",
+               of_keys(lambda key, _now: key["in_use"])),
+        Metric("delta_key_here", Kind.GAUGE, "Whether the file of an own key lies on this machine.",
+               of_keys(lambda key, _now: key["is_here"])),
+    )
+
+
 def day(moment: str | None) -> str:
     """Return a moment as people read it."""
     return f"{datetime.fromisoformat(moment):%F %H:%M} UTC" if moment else "尚无 none yet"
@@ -60,6 +84,15 @@ def _keys(directory: TrustedDirectory, me: AgencyId, here: Collection[str], now:
     return [{"purpose": record.purpose, "key_id": record.key_id, "use_from": record.use_from.isoformat(),
              "sign_until": record.sign_until.isoformat(), "in_use": record.key_id in in_use,
              "is_here": record.key_id in here} for record in records]
+
+
+def _warnings(warnings: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
+    found = Counter(warning["level"] for warning in warnings)
+    return {str(days): found[days] for days in (0, *WARN_DAYS)}
+
+
+def _days_until(moment: str, now: datetime) -> float:
+    return (datetime.fromisoformat(moment) - now).total_seconds() / 86_400
 
 
 def _key_text(key: Mapping[str, Any]) -> str:

@@ -8,10 +8,11 @@ import logging
 
 from connectors.agent.alarms import tell
 from connectors.agent.entry import Entry, Refused, kept_message
+from connectors.agent.harvest.ledger import Harvests
 from connectors.agent.resends import send_again, tell_not_here
 from connectors.agent.views import note_place
 from schemas.identifiers import AgencyId
-from schemas.messages import Accepted, AnyMessage, MessageType, Refusal, Resend, decode_message
+from schemas.messages import Accepted, AnyMessage, HarvestBatch, MessageType, Refusal, Resend, decode_message
 from schemas.problems import PROBLEMS, ProblemCode
 from trust.dsse import decode_envelope
 
@@ -72,6 +73,9 @@ def _send_before(entry: Entry, hash_: str, sent: AnyMessage, asked: Resend) -> b
 def _refused(entry: Entry, hash_: str, sent: AnyMessage, refusal: Refusal) -> bool:
     """Keep a message that may pass later; give up one that has used up its number, or has none and never will pass."""
     log.warning("the gateway refused %s %s (%s): %s", sent.type, hash_[:12], refusal.code, refusal.detail)
+    if sent.src == entry.office.gateway:  # its own word, given back to it: what it makes of that is its affair
+        entry.unit.dequeue(hash_)
+        return True
     is_numbered = sent.stream is not None
     if refusal.stream is not None or not (is_numbered or PROBLEMS[refusal.code].may_retry):
         _give_up(entry, hash_, sent, refusal)
@@ -85,6 +89,8 @@ def _refused(entry: Entry, hash_: str, sent: AnyMessage, refusal: Refusal) -> bo
 def _give_up(entry: Entry, hash_: str, sent: AnyMessage, refusal: Refusal) -> None:
     entry.unit.dequeue(hash_)
     entry.unit.confirmed(hash_)
+    if isinstance(sent.body, HarvestBatch):
+        Harvests(entry.unit.connection).give_up((*(bib.record_id for bib in sent.body.bibs), *sent.body.deleted))
     again = "; run 'delta-connector reset-streams' again" if sent.type is MessageType.STREAM_RESET else ""
     entry.alarm(refusal.code, f"the gateway refused {sent.type} {hash_[:12]} to {sent.dst}, loan "
                               f"{sent.conv or 'none'}: {refusal.detail}{again}")

@@ -1,7 +1,7 @@
 """The connector's composition root: the one place that names concrete classes. ``run_connector`` runs until cancelled.
 
-Five loops run side by side: the link to the gateway, the worker at the ILS, the keeper of the directory, the witness of
-the evidence log, and the watch that lets deadlines pass.
+Six loops run side by side: the link to the gateway, the worker at the ILS, the keeper of the directory, the witness of
+the evidence log, the watch that lets deadlines pass, and the harvester where it has a schedule.
 """
 
 import asyncio
@@ -13,21 +13,27 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 
-from connectors.agent.config import Settings, SettingsRefused, Sip2Settings
+from connectors.agent.config import Settings, Sip2Settings
 from connectors.agent.counter import Counter
-from connectors.agent.harvest import HarvestReport, MarcFile, Source, Target, harvest
+from connectors.agent.harvest.files import Files
+from connectors.agent.harvest.harvester import Harvester
+from connectors.agent.harvest.repository import Repository
+from connectors.agent.harvest.sources import Source
+from connectors.agent.harvest.target import Target as HarvestTarget
+from connectors.agent.hub import open_session
 from connectors.agent.journal import Journal, Probe
-from connectors.agent.keeper import DirectoryKeeper
+from connectors.agent.keeper import ASK_TIMEOUT_SECONDS, DirectoryKeeper
 from connectors.agent.link import GatewayLink
 from connectors.agent.office import Office
+from connectors.agent.own_catalogue import OwnCatalogue
 from connectors.agent.reception import Reception
 from connectors.agent.views import Views
 from connectors.agent.watch import watch_once
 from connectors.agent.witness import Witness
 from connectors.agent.worker import Worker
+from connectors.broker import Broker, Target
 from connectors.sip2.client import Sip2Client
 from connectors.sip2.dialect import LearnedDialect
 from connectors.sip2.profile import Checksum
@@ -35,6 +41,7 @@ from connectors.z3950 import oid
 from trust.holding import HeldDirectory
 from trust.keys import SealingKey, SigningKey
 from trust.own_keys import OwnKeys, Signer
+from trust.settings import read_passphrase_file
 
 log = logging.getLogger(__name__)
 
@@ -63,23 +70,33 @@ class Connector:
     counter: Counter
     worker: Worker
     client: Sip2Client
+    harvester: Harvester
 
-    async def harvest(self) -> HarvestReport:
-        """Send the library's catalogue to the union catalogue.
 
-        Raises:
-            SettingsRefused: the settings name no source.
-        """
-        marc, target = self.settings.marc, self.settings.z3950
-        if marc is None or (marc.file is None and target is None):
-            raise SettingsRefused("no [marc] section with a file, and no [z3950] target: nothing to harvest from")
-        source: Source
-        if target is not None:
-            source = Target(target.host, target.port, target.database, oid.SYNTAXES[target.syntax], marc.charset)
-        else:
-            assert marc.file is not None
-            source = MarcFile(marc.file, marc.charset)
-        return await harvest(source, marc.mapping(), self.office, self.journal)
+def source_of(settings: Settings) -> Source | None:
+    """Return what the catalogue is harvested from: the first named of [oai], [z3950] and [marc]'s file or folder."""
+    marc, target, oai = settings.marc, settings.z3950, settings.oai
+    if oai is not None:
+        return Repository(oai.url, oai.prefix, oai.set)
+    charset = marc.charset if marc else None
+    if target is not None:
+        return HarvestTarget(target.host, target.port, target.database, oid.SYNTAXES[target.syntax], charset)
+    return Files(marc.file, charset) if marc and marc.file else None
+
+
+def own_targets(settings: Settings) -> tuple[Target, ...]:
+    """Return this library's own Z39.50 target as it is asked live, if there is one."""
+    return (settings.z3950.target(settings.agency),) if settings.z3950 else ()
+
+
+def _own_catalogue(settings: Settings, broker: Broker) -> OwnCatalogue:
+    marc = settings.marc
+    return OwnCatalogue(broker, marc.mapping(), marc.charset) if marc else OwnCatalogue(broker)
+
+
+def _harvester(settings: Settings, office: Office, journal: Journal) -> Harvester:
+    mapping = settings.marc.mapping() if settings.marc else None
+    return Harvester(source_of(settings), mapping, office, journal, settings.harvest)
 
 
 @asynccontextmanager
@@ -88,31 +105,35 @@ async def run_connector(settings: Settings, *, clock: Callable[[], datetime] = s
     """Open the journal, start the loops, and stop them in order on the way out.
 
     Raises:
-        SettingsRefused: a file is missing.
+        SettingsRefused: a file is missing, or holds no certificate.
         TrustError: a key or the directory is not accepted.
         JournalFailed: the journal cannot be opened.
     """
-    held = HeldDirectory(settings.directory, clock())
-    passphrase = _passphrase(settings.passphrase_file)
+    held, url, tls = HeldDirectory(settings.directory, clock()), settings.gateway_url, settings.gateway_tls()
+    passphrase = read_passphrase_file(settings.passphrase_file)
     signing = OwnKeys(settings.signing_key, "sign*.pem", lambda path: SigningKey.load(path, passphrase))
     sealing = OwnKeys(settings.sealing_key, "seal*.pem", lambda path: SealingKey.load(path, passphrase))
     journal = Journal(settings.journal, probe)
     try:
-        async with _sip2_client(settings.sip2, journal) as client:
+        async with (_sip2_client(settings.sip2, journal) as client, open_session(tls, ASK_TIMEOUT_SECONDS) as http,
+                    Broker(own_targets(settings), Random().random) as broker):  # noqa: S311  spreads probes
             ils = settings.sip2.ils(client, clock)
-            keeper = DirectoryKeeper(settings.gateway_url, held, journal, clock)
+            keeper = DirectoryKeeper(http, url, held, journal, clock)
             office = Office(settings.agency, Signer(settings.agency, signing), held, journal, clock,
                             await _token_key(journal), sealing, refresh=keeper.refresh, stale=keeper.is_stale)
-            reception = Reception(office, journal, ils, lambda: secrets.token_urlsafe(24))
+            reception = Reception(office, journal, ils, lambda: secrets.token_urlsafe(24),
+                                  _own_catalogue(settings, broker))
             jitter = (random or Random(os.urandom(8))).random  # noqa: S311  spreads reconnects, guards nothing
-            link = GatewayLink(settings.gateway_url, office, journal, reception.answer, jitter)
-            witness = Witness(settings.gateway_url, office, journal)
+            link = GatewayLink(url, office, journal, reception.answer, jitter, tls=tls, came_up=keeper.link_came_up)
+            witness = Witness(url, office, journal, tls)
             office.seen.last = await journal.run(lambda unit: Views(unit.connection).last())
             connector = Connector(settings, office, journal, link, Counter(office, journal, link),
-                                  Worker(journal, office, ils, settings.sip2.cards()), client)
+                                  Worker(journal, office, ils, settings.sip2.cards()), client,
+                                  _harvester(settings, office, journal))
             async with asyncio.TaskGroup() as loops:
                 running = [loops.create_task(loop) for loop in
-                           (keeper.run(), link.run(), connector.worker.run(), witness.run(), _watch(connector))]
+                           (keeper.run(), link.run(), connector.worker.run(), witness.run(), _watch(connector),
+                            connector.harvester.run())]
                 try:
                     yield connector
                 finally:
@@ -166,10 +187,3 @@ async def _token_key(journal: Journal) -> bytes:
     drawn = secrets.token_hex(32)
     await journal.run(lambda unit: None if unit.fact(TOKEN_KEY) else unit.set_fact(TOKEN_KEY, drawn))
     return bytes.fromhex(await journal.run(lambda unit: unit.fact(TOKEN_KEY)))
-
-
-def _passphrase(path: Path) -> bytes:
-    try:
-        return path.read_bytes().strip()
-    except OSError as error:
-        raise SettingsRefused(f"the passphrase file {path} cannot be read: {error.strerror}") from None

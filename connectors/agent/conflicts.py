@@ -1,7 +1,8 @@
 """What a person must settle, on a list in the journal until somebody says that it is handled.
 
 An alarm tells of something once. A conflict is work: what a machine took in and nobody can decide but staff, or what
-the ILS may have done and does not tell. It names the card where staff need it, and is forgotten whole once handled.
+the ILS may have done and does not tell. It names the card where staff need it, and is forgotten whole once handled;
+where nobody handles it, retention forgets the card and the ILS's words, and the copy stays on the list.
 """
 
 import sqlite3
@@ -71,6 +72,15 @@ class Conflicts:
                                 "FROM conflict ORDER BY id LIMIT ?", (SHOWN_MAX,))
         return [Conflict(noted_at, happened_at, place, action, barcode, card, Cause(cause), detail, id_)
                 for noted_at, happened_at, place, action, barcode, card, cause, detail, id_ in rows]
+
+    def naming_readers(self, before: str) -> list[int]:
+        """Return the numbers of those noted before a time that still name a card, or keep the ILS's words."""
+        return [id_ for (id_,) in self._db.execute(
+            "SELECT id FROM conflict WHERE noted_at < ? AND (card <> '' OR detail <> '')", (before,))]
+
+    def forget_readers(self, before: str) -> None:
+        """Forget cards and the ILS's words in all that was noted before a time."""
+        self._db.execute("UPDATE conflict SET card = '', detail = '' WHERE noted_at < ?", (before,))
 
     def handled(self, id_: int) -> bool:
         """Take one off the list; return whether it stood there."""

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from connectors.agent import supplying
 from connectors.agent.account import remember_beginning
+from connectors.agent.asking import ask_gateway
 from connectors.agent.custody import NothingToDo, Scan, Step, effects_of, next_step
 from connectors.agent.effects import Effect, Verb
-from connectors.agent.entry import Refused
 from connectors.agent.home import Desk
 from connectors.agent.journal import Journal
 from connectors.agent.link import GatewayLink
@@ -18,11 +18,8 @@ from connectors.agent.tables import Unit
 from schemas.lending import Custody
 from schemas.lifecycle import LoanStatus
 from schemas.loan import Loan, loan_of_copy
-from schemas.messages import Message, MessageType
-from schemas.problems import ProblemCode
+from schemas.messages import MessageType
 from schemas.questions import LoanAnswer, LoanQuestion, OpenLoan
-
-QUESTION_LIFE = timedelta(minutes=2)
 
 
 class SeveralLoans(ValueError):
@@ -128,14 +125,9 @@ class Counter:
 
     async def open_loans(self, barcode: str) -> list[Loan]:
         """Ask the gateway whose loan a foreign copy is, and remember each answer as a loan met at its return."""
-        office = self.office
-        header = office.header(MessageType.LOAN_QUESTION, office.gateway, office.clock(), QUESTION_LIFE)
-        question = office.seal(Message[LoanQuestion](**header, body=LoanQuestion.model_validate({"barcode": barcode})))
-        answer = (await office.open(await self.link.ask(question.envelope), me=office.me)).message
-        is_the_hubs = answer.src == office.gateway and answer.reply_to == question.hash
-        if not isinstance(answer.body, LoanAnswer) or not is_the_hubs:
-            raise Refused(ProblemCode.REPLY_MISMATCH, "the gateway answered another question")
-        return [await self._meet(found) for found in answer.body.loans if found.barcode == barcode]
+        question = LoanQuestion.model_validate({"barcode": barcode})
+        answer = await ask_gateway(self.office, self.link, MessageType.LOAN_QUESTION, question, LoanAnswer)
+        return [await self._meet(found) for found in answer.loans if found.barcode == barcode]
 
     async def _meet(self, found: OpenLoan) -> Loan:
         loan = loan_of_copy(found)

@@ -108,11 +108,13 @@ STEPS: Mapping[Step, Callable[[Loan, AgencyId], bool]] = MappingProxyType({
     Step.TAKE_OUT: lambda loan, me: loan.custody is Custody.LOCKER and me == loan.holder,
     Step.HAND_OVER: lambda loan, me: loan.custody in _WAITS and me == loan.holder,
     Step.COME_HOME: lambda loan, me: me == loan.supplier
-    and loan.custody in (Custody.READER, Custody.IN_TRANSIT_BACK, Custody.RETURNED_AT),
+    and loan.custody in (Custody.READER, Custody.IN_TRANSIT_BACK, Custody.RETURNED_AT, *_WAITS),
     Step.TAKE_BACK: lambda loan, me: loan.custody is Custody.READER and me != loan.supplier,
-    Step.SEND_BACK: lambda loan, me: loan.custody in (Custody.RETURNED_AT, *_WAITS) and me == loan.holder,
+    Step.SEND_BACK: lambda loan, me: loan.custody in (Custody.RETURNED_AT, *_WAITS) and me == loan.holder
+    and me != loan.supplier,
     Step.LOAD: lambda loan, me: (loan.custody is Custody.IN_TRANSIT and me == loan.pickup.agency)
     or (loan.custody is Custody.PICKUP_POINT and me == loan.holder),
 })
 """In this order: a copy on the desk is out of its locker, and one that waits is handed over. What else may be done with
-it is done by name: staff send an uncollected copy back, and load a locker; a locker itself hands over."""
+it is done by name: staff send an uncollected copy back, take back one of their own library's, and load a locker; a
+locker itself hands over. What comes home is at hand, whatever the news of it says."""

@@ -5,6 +5,7 @@ sends or asks the time. Own messages walk the same road as those that come in.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from connectors.agent.office import Office
 
 CONTROL_LIFE = timedelta(days=CONTROL_DAYS)
+POSTPONED_MAX = 64
+"""So many messages of one loan may wait for others; honest libraries say a dozen in all."""
 
 
 class Refused(Exception):
@@ -78,7 +81,7 @@ class Entry:
         follows about that loan. Its number is used up: what else the stream brings goes on.
         """
         if self._awaits_directory(message):
-            self.unit.postpone(hash_, message.conv or "", cause="", since=self.now.isoformat())
+            self.unit.postpone(hash_, message.conv or "", "", self.now.isoformat())
             return
         if rule_of(message.type).channel == "loan":
             self._fold_in(message, hash_)
@@ -89,7 +92,7 @@ class Entry:
 
     def take_up(self) -> None:
         """Let count what has waited for a fresh directory, as the directory says now."""
-        waited = [(hash_, self.unit.envelope(hash_)) for hash_ in self.unit.postponed_for("")]
+        waited = [(hash_, self.unit.envelope(hash_)) for hash_ in self.unit.awaiting_directory()]
         for hash_, _ in waited:
             self.unit.resume(hash_)
         for hash_, envelope in waited:
@@ -101,13 +104,17 @@ class Entry:
                 self.take_effect(verified.message, hash_)
 
     def perform(self, conv: str, effects: Iterable[Effect]) -> None:
-        """Journal the tasks and sign the messages; each own message is folded and reacted to like any other."""
+        """Journal the tasks and sign the messages; each own message is folded and reacted to like any other.
+
+        Of two that are said in one breath the second follows from the first.
+        """
+        before: MessageHash | None = None
         for effect in effects:
             if isinstance(effect, Do):
                 self.unit.add_task(conv, effect)
                 self.has_work = True
             else:
-                self.sign(effect, conv)
+                before = self.sign(replace(effect, reply_to=before or effect.reply_to), conv)
 
     def sign(self, say: Say, conv: str | None) -> MessageHash:
         """Number, sign and enqueue a durable message."""
@@ -157,38 +164,47 @@ class Entry:
                                                      and self.unit.awaits_directory(message.conv))
 
     def _fold_in(self, message: AnyMessage, hash_: MessageHash) -> None:
-        """Fold a message that came in, and then what has waited for it."""
-        ready = [(message, hash_)]
-        while ready:
-            message, hash_ = ready.pop(0)
-            if self._is_folded(message, hash_):
-                for waited in self.unit.postponed_for(hash_):
-                    self.unit.resume(waited)
-                    ready.append((kept_message(self.unit, waited), waited))
+        """Fold a message that came in, and then what has waited for anything of its loan."""
+        moved = self._is_folded(message, hash_)
+        while moved:
+            waiting = self.unit.postponed_in(message.conv or "")
+            moved = any(self._is_folded(kept_message(self.unit, waited), waited) for waited in waiting)
 
     def _is_folded(self, message: AnyMessage, hash_: MessageHash) -> bool:
-        """Fold a message and react to it; ``False`` where it is early.
+        """Fold a message and react to it; ``False`` where the loan does not allow it.
 
-        Streams keep the order of one sender's messages only. What the loan does not allow has used up its number: it
-        waits where the message that it follows from has not come, else a person is told.
+        Streams keep the order of one sender's messages only, so what libraries say may be early: it has used up its
+        number, and waits for what it follows from. Where that stays away, and of the gateway, a person is told.
         """
         before = self.unit.loan(message.conv or "")
         try:
             loan = self._moved(message, hash_)
         except Refused as refused:
-            cause = message.body.previous if isinstance(message.body, Request) else message.reply_to
-            if cause is not None and not self._has_counted(cause):
-                self.unit.postpone(hash_, message.conv or "", cause, self.now.isoformat(), refused.code, str(refused))
-                return False
-            self.alarm(refused.code, str(refused))
-            return True
+            self._wait_or_tell(message, hash_, refused)
+            return False
+        self.unit.resume(hash_)
         self.unit.put_loan(loan)
+        self._note_cause(loan, message, hash_)
         if before is None or not is_late(before, message):
             self._react(loan, message, hash_)
         return True
 
-    def _has_counted(self, hash_: MessageHash) -> bool:
-        return self.unit.has_message(hash_) and not self.unit.is_postponed(hash_)
+    def _note_cause(self, loan: Loan, message: AnyMessage, hash_: MessageHash) -> None:
+        """The home and the pickup library hear everything after the Request: a cause that stays away was kept back."""
+        hears_all = self.office.me in (loan.home, loan.pickup.agency) and not isinstance(message.body, Request)
+        cause = message.reply_to
+        if hears_all and rule_of(message.type).relayed and cause is not None and not self.unit.has_message(cause):
+            self.unit.note_missing(cause, hash_, loan.conv, self.now.isoformat())
+
+    def _wait_or_tell(self, message: AnyMessage, hash_: MessageHash, refused: Refused) -> None:
+        unit, conv = self.unit, message.conv or ""
+        if unit.is_postponed(hash_):
+            return
+        if rule_of(message.type).relayed and len(unit.postponed_in(conv)) < POSTPONED_MAX:
+            cause = message.body.previous if isinstance(message.body, Request) else message.reply_to
+            unit.postpone(hash_, conv, cause or "", self.now.isoformat(), refused.code, str(refused))
+        else:
+            self.alarm(refused.code, str(refused))
 
     def _react(self, loan: Loan, message: AnyMessage, hash_: MessageHash) -> None:
         try:

@@ -1,6 +1,8 @@
 """What a connector reads of the gateway over plain HTTP: its log and its directory. All of it is signed or proven."""
 
-from aiohttp import ClientError, ClientSession
+from ssl import SSLContext
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 from yarl import URL
 
 ANSWER_BYTES_MAX = 16_777_216
@@ -10,14 +12,19 @@ class HubUnreachable(Exception):
     """The gateway does not answer now, or with something that cannot be verified; to be asked again later."""
 
 
+def open_session(tls: SSLContext | None, seconds: float) -> ClientSession:
+    """Return a session with the gateway, whose certificate ``tls`` verifies; a request takes ``seconds`` at most."""
+    return ClientSession(connector=TCPConnector(ssl=tls or True), timeout=ClientTimeout(total=seconds))
+
+
 async def fetch(http: ClientSession, link: str, path: str, limit: int = ANSWER_BYTES_MAX, **query: int | str) -> bytes:
     """Return what the gateway behind the address of its ``link`` has at a path.
 
     Raises:
-        HubUnreachable: no answer, a refusal, or more than ``limit`` bytes.
+        HubUnreachable: no answer, a refusal, more than ``limit`` bytes, or a way to somebody else.
     """
     try:
-        async with http.get(address(link, path), params=query) as answer:
+        async with http.get(address(link, path), params=query, allow_redirects=False) as answer:
             body = bytearray()
             async for chunk in answer.content.iter_any():
                 body += chunk

@@ -15,7 +15,7 @@ from connectors.agent.views import note_place, note_views
 from schemas.dialogue import Kind, Part, rule_of
 from schemas.envelope import StreamPosition
 from schemas.identifiers import AgencyId, MessageHash
-from schemas.messages import Accepted, AnyMessage, Confirmation, Refusal, Resend, StreamReset
+from schemas.messages import Accepted, AnyMessage, Confirmation, Refusal, Resend, Restored, StreamReset
 from schemas.problems import ProblemCode
 from trust.envelope import Verified, open_envelope
 from trust.errors import TrustError
@@ -108,7 +108,7 @@ class Intake:
         unit.add_message(verified.hash, message.type, message.conv or "", index, verified.envelope)
         note_views(unit.connection, message, arrived.logged, self._entry.now)
         if rule_of(message.type).kind is Kind.CONTROL:
-            self._obey(message)
+            self._obey(message, verified.hash)
         else:
             self._entry.take_effect(message, verified.hash)
 
@@ -174,6 +174,8 @@ class Intake:
     def _was_asked_for(self, arrived: Arrived) -> bool:
         turn = self._turn_of(arrived.verified)
         since = (self._entry.now - resends.ASKED_LIFE).isoformat()
+        if resends.gateway_was_restored(self._unit, since):
+            return True
         return turn is not None and self._unit.was_asked(turn.src, turn.position.channel, turn.position.epoch,
                                                          turn.position.seq, since)
 
@@ -186,7 +188,7 @@ class Intake:
         if verified.message.dst == self._me and not unit.is_postponed(verified.hash):
             self._entry.confirm(verified.message, verified.hash)
 
-    def _obey(self, message: AnyMessage) -> None:
+    def _obey(self, message: AnyMessage, hash_: MessageHash) -> None:
         """Do what a control message says of other messages."""
         body = message.body
         if isinstance(body, Confirmation) and message.src == self._receiver(body.message):
@@ -196,6 +198,8 @@ class Intake:
         elif isinstance(body, StreamReset) and message.dst == self._me:
             resets.take_reset(self._entry, message.src, body)
             self._go_on(message.src, body.channel)
+        elif isinstance(body, Restored) and message.dst == self._me:
+            resends.give_back(self._entry, message.src, hash_, body)
 
     def _receiver(self, hash_: MessageHash) -> AgencyId | None:
         """Return to whom a kept message is addressed."""

@@ -1,7 +1,8 @@
 """Keeps the library's directory fresh: asks the gateway which version is in force, and takes over a newer one.
 
 The gateway vouches for a version for a day at most. While nobody vouches, or the signatures have run out, what would
-commit this library to a new loan waits; loans under way go on.
+commit this library to a new loan waits; loans under way go on. It is asked at the start, when the link to it comes up,
+and every ten minutes; sooner while nobody vouches, with pauses that grow to those ten minutes.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession
 
 from connectors.agent.alarms import tell
 from connectors.agent.hub import HubUnreachable, fetch
@@ -22,6 +23,8 @@ from trust.holding import HeldDirectory
 log = logging.getLogger(__name__)
 
 ASK_EVERY = timedelta(minutes=10)
+ASK_SOON = timedelta(seconds=1)
+"""The first pause while nobody vouches; each is twice as long as the one before, up to ``ASK_EVERY``."""
 LOOK_SECONDS = 1.0
 ASK_TIMEOUT_SECONDS = 20.0
 ASK_AGAIN = timedelta(seconds=60)
@@ -31,15 +34,18 @@ VOUCHED = "directory vouched for until"
 
 
 class DirectoryKeeper:
-    """Keeps ``held`` up to date from the gateway behind ``url`` and from its own folder."""
+    """Keeps ``held`` up to date from the gateway behind ``url``, over ``http``, and from its own folder."""
 
-    def __init__(self, url: str, held: HeldDirectory, journal: Journal, clock: Callable[[], datetime]) -> None:
+    def __init__(self, http: ClientSession, url: str, held: HeldDirectory, journal: Journal,
+                 clock: Callable[[], datetime]) -> None:
+        self._http = http
         self._url = url
         self._held = held
         self._journal = journal
         self._clock = clock
         self._vouched_until: datetime | None = None
-        self._asked: datetime | None = None
+        self._quiet: tuple[datetime, datetime] | None = None
+        self._pause = ASK_SOON
         self._refreshed: datetime | None = None
 
     def is_stale(self) -> bool:
@@ -56,17 +62,26 @@ class DirectoryKeeper:
         """Look into the folder and ask the gateway, again and again until cancelled."""
         await self.remember()
         while True:
-            if self._asked is None or self.is_stale() or self._clock() >= self._asked + ASK_EVERY:
-                await self.ask()
+            await self.look()
             await asyncio.sleep(LOOK_SECONDS)
-            await self._take(lambda: self._held.look(self._clock()))
+
+    async def look(self) -> None:
+        """Take over what was put into the folder, and ask the gateway where it is time to."""
+        await self._look_into_folder()
+        now = self._clock()
+        if self._quiet is None or not self._quiet[0] <= now < self._quiet[1]:
+            await self.ask()
+
+    def link_came_up(self) -> None:
+        """The gateway can be reached again: ask it at the next look."""
+        self._quiet, self._pause = None, ASK_SOON
 
     async def refresh(self) -> bool:
-        """Ask at once, because a message needs a newer directory; return whether one was taken over."""
+        """Look and ask at once, because a message needs a newer directory; return whether one was taken over."""
         if self._refreshed is not None and self._clock() < self._refreshed + ASK_AGAIN:
             return False
         self._refreshed = self._clock()
-        is_newer = await self.ask()
+        is_newer = await self._look_into_folder() or await self.ask()
         if not is_newer and not self.is_stale():
             await self._alarm(ProblemCode.DIRECTORY_FROZEN, "a message needs a newer directory, or its key is "
                               f"nobody's; the gateway vouches for version {self._held().version}. Compare versions "
@@ -75,27 +90,34 @@ class DirectoryKeeper:
 
     async def ask(self) -> bool:
         """Ask which version is in force, fetch it where it is newer; return whether one was taken over."""
-        self._asked = self._clock()
         is_newer = False
         try:
-            async with ClientSession(timeout=ClientTimeout(total=ASK_TIMEOUT_SECONDS)) as http:
-                is_newer = await self._ask(http)
+            is_newer = await self._ask()
         except HubUnreachable as error:
             log.info("the directory cannot be asked for now: %s", error)
         except TrustError as error:
             await self._alarm(error.code, str(error))
+        self._wait()
         if self._vouched_until is not None and self.is_stale():
             await self._alarm(ProblemCode.FRESHNESS_EXPIRED, "nobody vouches for the directory any more: new requests "
                               "wait, loans under way go on; see that the gateway can be reached")
         return is_newer
 
-    async def _ask(self, http: ClientSession) -> bool:
-        word = await fetch(http, self._url, "/directory/freshness", FRESHNESS_BYTES_MAX)
+    def _wait(self) -> None:
+        """Ask no more for a while; a clock that is set back ends it."""
+        now = self._clock()
+        if not self.is_stale():
+            self._quiet, self._pause = (now, now + ASK_EVERY), ASK_SOON
+        else:
+            self._quiet, self._pause = (now, now + self._pause), min(2 * self._pause, ASK_EVERY)
+
+    async def _ask(self) -> bool:
+        word = await fetch(self._http, self._url, "/directory/freshness", FRESHNESS_BYTES_MAX)
         is_newer = False
         try:
             await self._vouch(word)
         except (NewerDirectory, UnknownKey):  # the gateway's next key stands in the next root
-            packed = await fetch(http, self._url, "/directory")
+            packed = await fetch(self._http, self._url, "/directory")
             is_newer = await self._take(lambda: self._held.offer(packed, self._clock()))
             await self._vouch(word)
         return is_newer
@@ -104,6 +126,9 @@ class DirectoryKeeper:
         until = check_freshness(word, self._held(), self._clock()).valid_until
         self._vouched_until = until
         await self._journal.run(lambda unit: unit.set_fact(VOUCHED, until.isoformat()))
+
+    async def _look_into_folder(self) -> bool:
+        return await self._take(lambda: self._held.look(self._clock()))
 
     async def _take(self, take: Callable[[], bool]) -> bool:
         try:

@@ -10,10 +10,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from ssl import SSLContext
 
-from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientError, ClientWebSocketResponse, WSMsgType
 
 from connectors.agent.entry import CannotSign, Refused
+from connectors.agent.hub import open_session
 from connectors.agent.journal import Journal
 from connectors.agent.office import MAY_PASS, Office
 from schemas.frames import FRAME_BYTES_MAX, Frame, FrameKind, MalformedFrame, decode_frame
@@ -37,16 +39,22 @@ class GatewayUnreachable(Exception):
     """The link is down; what waits in the outbox is sent when it is up again."""
 
 
-class GatewayLink:
-    """Keeps the connection up and the mail moving until cancelled."""
+def _nobody_to_tell() -> None:
+    return None
 
-    def __init__(self, url: str, office: Office, journal: Journal, answer: Answer,
-                 random: Callable[[], float]) -> None:
+
+class GatewayLink:
+    """Keeps the connection up and the mail moving until cancelled. ``came_up`` is called each time it is up again."""
+
+    def __init__(self, url: str, office: Office, journal: Journal, answer: Answer, random: Callable[[], float], *,
+                 tls: SSLContext | None = None, came_up: Callable[[], None] = _nobody_to_tell) -> None:
         self._url = url
         self._office = office
         self._journal = journal
         self._answer = answer
         self._random = random
+        self._tls = tls
+        self._came_up = came_up
         self._numbers = 0
         self._replies: dict[int, asyncio.Future[str]] = {}
         self._answering: set[asyncio.Task[None]] = set()
@@ -56,7 +64,7 @@ class GatewayLink:
     async def run(self) -> None:
         """Connect, and connect again with growing, jittered pauses."""
         pause = PAUSE_SECONDS_MIN
-        async with ClientSession() as http:
+        async with open_session(self._tls, REPLY_SECONDS_MAX) as http:
             while True:
                 try:
                     async with http.ws_connect(self._url, max_msg_size=FRAME_BYTES_MAX,
@@ -82,6 +90,7 @@ class GatewayLink:
         await self._say_hello(socket)
         self._socket = socket
         self.is_up.set()
+        self._came_up()
         sender = asyncio.create_task(self._send(socket))
         try:
             async for received in socket:
@@ -170,7 +179,9 @@ class GatewayLink:
             for hash_, envelope in first:
                 answer = await self._exchange(FrameKind.MESSAGE, envelope)
                 if not await self._office.answered(hash_, answer.encode()):
-                    await asyncio.sleep(PAUSE_SECONDS_MAX * (0.5 + self._random()))
+                    with suppress(TimeoutError):  # what comes meanwhile may be what the message has waited for
+                        async with asyncio.timeout(PAUSE_SECONDS_MAX * (0.5 + self._random())):
+                            await self._office.mail.wait()
             if not first:
                 await self._office.mail.wait()
 
@@ -184,7 +195,8 @@ class GatewayLink:
         self._replies[number] = waiting
         try:
             await socket.send_str(Frame(kind=kind, number=number, envelope=envelope.decode()).encode())
-            return await asyncio.wait_for(waiting, REPLY_SECONDS_MAX)
+            async with asyncio.timeout(REPLY_SECONDS_MAX):  # wait_for can lose a cancellation, and the link never ends
+                return await waiting
         except (TimeoutError, ConnectionError, ClientError) as error:
             raise GatewayUnreachable(f"the gateway did not answer ({type(error).__name__})") from error
         finally:

@@ -1,4 +1,4 @@
-"""Answers the gateway's questions: availability, and a reader's sign-in.
+"""Answers the gateway's questions: availability, what the catalogue has now, and a reader's sign-in.
 
 Card and PIN come sealed from the reader's page; only this library can open them, and each challenge opens once. The
 gateway learns a pseudonym and how much credit is left. Nothing asked here is stored but the session itself.
@@ -6,7 +6,7 @@ gateway learns a pseudonym and how much credit is left. Nothing asked here is st
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,9 +16,11 @@ from pydantic import ConfigDict, ValidationError
 from connectors.agent.home import patron_token
 from connectors.agent.journal import Journal
 from connectors.agent.office import Office
+from connectors.agent.own_catalogue import OwnCatalogue
 from connectors.agent.tables import Session, Unit
 from connectors.ils.port import Ils, IlsFailed
 from schemas.identifiers import ShortText, Wire
+from schemas.live import LiveQuestion
 from schemas.messages import AnyMessage, Message, MessageType
 from schemas.questions import (
     AvailabilityAnswer,
@@ -55,6 +57,7 @@ class Reception:
     journal: Journal
     ils: Ils
     token: Callable[[], str]
+    catalogue: OwnCatalogue = field(default_factory=OwnCatalogue)
 
     async def answer(self, question: AnyMessage, hash_: str) -> bytes | None:
         """Return the sealed answer, or ``None`` where the question is none that a library answers."""
@@ -62,6 +65,7 @@ class Reception:
             AvailabilityQuestion: (MessageType.AVAILABILITY_ANSWER, self._availability),
             ChallengeQuestion: (MessageType.CHALLENGE_ANSWER, self._challenge),
             SignInQuestion: (MessageType.SIGN_IN_ANSWER, self._sign_in),
+            LiveQuestion: (MessageType.LIVE_ANSWER, self._live),
         }
         found = rules.get(type(question.body))
         if found is None:
@@ -84,6 +88,11 @@ class Reception:
             if item.known:
                 items.append(ItemStatus(barcode=barcode, status=item.status, due_date=item.due_date))
         return AvailabilityAnswer(items=tuple(items))
+
+    async def _live(self, question: AnyMessage) -> Wire:
+        body = question.body
+        assert isinstance(body, LiveQuestion)
+        return await self.catalogue.answer(body)
 
     async def _challenge(self, question: AnyMessage) -> Wire:
         body = question.body

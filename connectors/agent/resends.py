@@ -1,17 +1,28 @@
-"""Numbers of a stream that are missing: asking its sender for them, and sending own messages again, byte by byte."""
+"""Numbers of a stream that are missing: asking its sender for them, and sending own messages again, byte by byte.
+
+A gateway that was restored from a copy misses many at once: it says what it knows, and is given back the rest.
+"""
 
 from datetime import timedelta
+from itertools import takewhile
 
 from connectors.agent.alarms import tell
-from connectors.agent.entry import Entry
-from schemas.identifiers import AgencyId
-from schemas.messages import MessageType, Resend
+from connectors.agent.entry import Entry, kept_message
+from connectors.agent.tables import Unit
+from schemas.dialogue import DIALOGUE, Part
+from schemas.envelope import StreamPosition
+from schemas.identifiers import AgencyId, MessageHash
+from schemas.messages import Confirmation, MessageType, Resend, Restored
 from schemas.problems import ProblemCode
 from trust.stream import RESEND_NUMBERS_MAX, missing
 
 ASK_AGAIN = timedelta(minutes=5)
 TELL_AFTER = timedelta(hours=1)
-"""A gap that stays open so long is told to staff, and so is a message whose cause stays away."""
+"""A gap that stays open so long is told to staff, and so is a message that its loan does not allow in all that time."""
+_SAID_BY_GATEWAY = [[kind for kind, rule in DIALOGUE.items() if rule.src is Part.GATEWAY and rule.channel == channel]
+                    for channel in ("loan", "money")]
+_RESTORED = "gateway restored"
+"""Name of the fact that keeps when the gateway has last said so."""
 ASKED_LIFE = timedelta(hours=48)
 """How long what was asked for may still come, under another number: a connector may be down for a day."""
 
@@ -33,7 +44,7 @@ def ask_for_missing(entry: Entry) -> None:
 
 
 def tell_of_gaps(entry: Entry) -> None:
-    """Tell staff what has been missing for long, once for each gap and each message that waits for another."""
+    """Tell staff what has been missing for long: once for each gap, each message that waits, each cause."""
     before = (entry.now - TELL_AFTER).isoformat()
     for gap in entry.unit.untold_gaps(before):
         head = entry.unit.head(gap.src, entry.office.me, gap.channel)
@@ -41,8 +52,11 @@ def tell_of_gaps(entry: Entry) -> None:
         entry.alarm(ProblemCode.OUT_OF_SEQUENCE, f"{gap.src}, {gap.channel} stream of epoch {gap.epoch}: missing since "
                                                  f"{gap.since} and asked for again: {missed}; ask {gap.src}")
     for message in entry.unit.untold_postponed(before):
-        entry.alarm(ProblemCode(message.code), f"{message.why}; message {message.cause[:12]} that {message.hash[:12]} "
-                                               "follows from has not come")
+        entry.alarm(ProblemCode(message.code), f"{message.why}; nothing that came since allows {message.hash[:12]}, "
+                                               f"which follows from {message.cause[:12] or 'no message'}")
+    for cause, hash_, conv in entry.unit.untold_missing(before):
+        entry.alarm(ProblemCode.OUT_OF_TURN, f"loan {conv}: message {cause[:12]} that {hash_[:12]} follows from "
+                                             "has not come here, and should have")
     entry.unit.forget_asked((entry.now - ASKED_LIFE).isoformat())
 
 
@@ -63,6 +77,38 @@ def send_again_to(entry: Entry, receiver: AgencyId, asked: Resend) -> None:
     head = entry.unit.head(entry.office.me, receiver, asked.channel)
     if not send_again(entry, receiver, asked) and asked.epoch >= head.epoch:
         tell_not_here(entry, receiver, asked)
+
+
+def give_back(entry: Entry, gateway: AgencyId, about: MessageHash, restored: Restored) -> None:
+    """Send a restored gateway what follows the heads that it knows, also of its own words; then say that this is all.
+
+    In the order of the log as it was: what a message follows from comes before it.
+    """
+    unit, me = entry.unit, entry.office.me
+    heads = {(head.src, head.dst, head.channel): (head.epoch, head.seq) for head in restored.heads}
+
+    def is_lost(src: AgencyId, dst: AgencyId, place: StreamPosition) -> bool:
+        epoch, seq = heads.get((src, dst, place.channel), (0, 0))
+        return place.epoch == epoch and place.seq > seq
+
+    def is_lost_there(row: tuple[int, str]) -> bool:
+        place = kept_message(unit, row[1]).stream
+        return place is not None and is_lost(gateway, me, place)
+
+    lost = [(index, hash_) for index, hash_, dst, place in unit.numbered() if is_lost(me, dst, place)]
+    for types in _SAID_BY_GATEWAY:
+        lost += takewhile(is_lost_there, unit.newest(types))
+    unit.enqueue_first([hash_ for _, hash_ in sorted(lost)])
+    tell(unit, entry.now, ProblemCode.STREAM_BROKEN, f"{gateway} says that its database was restored from a copy: "
+                                                     f"{len(lost)} messages are sent to it again")
+    unit.set_fact(_RESTORED, entry.now.isoformat())
+    entry.has_work = True
+    entry.say_control(MessageType.CONFIRMATION, gateway, Confirmation(message=about), about)
+
+
+def gateway_was_restored(unit: Unit, before: str) -> bool:
+    """Whether the gateway has said so since a time: what it has lost, it may bring under new numbers."""
+    return unit.fact(_RESTORED) > before
 
 
 def tell_not_here(entry: Entry, dst: AgencyId, asked: Resend) -> None:

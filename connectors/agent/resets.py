@@ -7,6 +7,7 @@ next epoch; nothing of an older one is taken any more.
 from dataclasses import dataclass
 
 from connectors.agent.entry import Entry, kept_message
+from connectors.agent.harvest.ledger import Harvests
 from schemas.identifiers import AgencyId
 from schemas.messages import AnyMessage, MessageType, StreamReset
 from schemas.problems import ProblemCode
@@ -48,6 +49,7 @@ def take_reset(entry: Entry, src: AgencyId, reset: StreamReset) -> None:
 def reset_streams(entry: Entry, reason: str) -> ResetReport:
     """Begin a new epoch of every own stream; what has not been sent of the old one is given up, each by name."""
     streams = entry.unit.streams_of(entry.office.me)
+    Harvests(entry.unit.connection).forget()  # batches may be given up, or lost since the backup
     given_up = [lost for dst, channel, head in streams for lost in _reset(entry, dst, channel, head, reason)]
     return ResetReport(len(streams), tuple(given_up))
 

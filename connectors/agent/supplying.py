@@ -20,7 +20,7 @@ from schemas.lending import (
     SupplierStatus,
     SupplyingAgencyMessage,
 )
-from schemas.lifecycle import Event, LoanStatus
+from schemas.lifecycle import LENT, Event, LoanStatus
 from schemas.loan import Loan
 from schemas.messages import AnyMessage, MessageType
 
@@ -39,8 +39,8 @@ def react(desk: Desk, event: Event, loan: Loan, message: AnyMessage) -> tuple[Ef
 
 
 def done(desk: Desk, loan: Loan, do: Do, result: Result) -> tuple[Effect, ...]:
-    """Return what the supplying library says once the ILS has answered."""
-    return _RESULTS[do.verb](desk, loan, do, result)
+    """Return what the supplying library says once the ILS has answered; of a loan that has ended, nothing more."""
+    return () if loan.outcome is not None else _RESULTS[do.verb](desk, loan, do, result)
 
 
 def declare_lost(loan: Loan, charge_fen: int) -> tuple[Effect, ...]:
@@ -61,8 +61,7 @@ def _requested(desk: Desk, loan: Loan, message: AnyMessage) -> tuple[Effect, ...
 
 
 def _cancel_asked(desk: Desk, loan: Loan, _message: AnyMessage) -> tuple[Effect, ...]:
-    shipped = loan.custody is not Custody.SUPPLIER or desk.unit.has_task(loan.conv, Verb.CHECK_OUT)
-    if shipped:
+    if loan.status in LENT or desk.unit.has_task(loan.conv, Verb.CHECK_OUT):
         return (_say(loan, R.CANCEL_RESPONSE, S.LOANED, answer=False),)
     return (Do(Verb.CANCEL_HOLD, "cancelled"),)
 

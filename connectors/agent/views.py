@@ -20,6 +20,9 @@ DDL = (
         idx INTEGER NOT NULL, hash TEXT NOT NULL, arrived TEXT NOT NULL, kind TEXT NOT NULL,
         PRIMARY KEY (idx, hash)) STRICT, WITHOUT ROWID""",
 )
+CHECKPOINTS_MAX = 8640
+"""Own states that are kept, a day of one every ten seconds. Only the newest is needed: whatever comes is proven against
+it. An older one spares a proof where another member names the very same state, and members name what is new."""
 CLAIMS_MAX = 1000
 """Of states that others have seen and this library has not compared yet; beyond, new ones are passed over."""
 
@@ -71,11 +74,13 @@ class Views:
         return (row[0], MessageHash(row[1])) if row else None
 
     def add(self, view: View) -> None:
-        """Keep a state that was verified to continue the last one."""
+        """Keep a state that was verified to continue the last one; of older ones, the newest few."""
         self._db.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", view)
+        self._db.execute("DELETE FROM checkpoint WHERE size <= "
+                         "(SELECT size FROM checkpoint ORDER BY size DESC LIMIT 1 OFFSET ?)", (CHECKPOINTS_MAX,))
 
     def root_at(self, size: int) -> str | None:
-        """Return the root that this library has seen over so many leaves."""
+        """Return the root that this library has lately seen over so many leaves."""
         row = self._db.execute("SELECT root FROM checkpoint WHERE size = ?", (size,)).fetchone()
         return row[0] if row else None
 

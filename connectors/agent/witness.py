@@ -11,12 +11,13 @@ import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from ssl import SSLContext
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientSession
 
 from connectors.agent.alarms import tell
-from connectors.agent.hub import HubUnreachable, address, fetch
+from connectors.agent.hub import HubUnreachable, address, fetch, open_session
 from connectors.agent.journal import Journal
 from connectors.agent.office import Office
 from connectors.agent.tables import Unit
@@ -44,8 +45,9 @@ WITHHELD_LOOKS_MAX = 30
 class Witness:
     """Follows the log of the gateway behind ``url``, the address of its link."""
 
-    def __init__(self, url: str, office: Office, journal: Journal) -> None:
+    def __init__(self, url: str, office: Office, journal: Journal, tls: SSLContext | None = None) -> None:
         self._url = url
+        self._tls = tls
         self._office = office
         self._journal = journal
         self._withheld = 0
@@ -53,7 +55,7 @@ class Witness:
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
-        async with ClientSession(timeout=ClientTimeout(total=LOOK_SECONDS)) as http:
+        async with open_session(self._tls, LOOK_SECONDS) as http:
             while True:
                 try:
                     await self.look(http)
@@ -110,7 +112,8 @@ class Witness:
         line = cosign(checkpoint, office.me, office.key(now), now)
         offered = {"size": checkpoint.size, "witness": office.me, "line": line}
         try:
-            async with http.post(address(self._url, "/log/cosignatures"), json=offered) as answer:
+            async with http.post(address(self._url, "/log/cosignatures"), json=offered,
+                                 allow_redirects=False) as answer:
                 if answer.status != 200:
                     log.warning("the gateway did not take the cosignature: %s", answer.status)
         except (ClientError, OSError, TimeoutError) as error:

@@ -15,25 +15,29 @@ from pydantic import ValidationError
 
 from connectors.agent import delivery
 from connectors.agent.app import Connector
-from connectors.agent.config import SettingsRefused
 from connectors.agent.conflicts import Conflicts
 from connectors.agent.counter import SeveralLoans
 from connectors.agent.custody import NothingToDo, Scan, Step, is_over_for
 from connectors.agent.entry import Refused
 from connectors.agent.erasure import erase
+from connectors.agent.harvest.harvester import HarvestRunning
+from connectors.agent.harvest.run import Wish
+from connectors.agent.harvest.sources import SOURCE_ERRORS
 from connectors.agent.journal import JournalFailed
 from connectors.agent.link import GatewayUnreachable
 from connectors.agent.refusals import refusals
 from connectors.agent.tables import Unit
+from connectors.desk.metrics import metrics_text
 from connectors.desk.standing import trust_status
 from connectors.sip2.client import Sip2Client
-from connectors.z3950.errors import Z3950Error
 from schemas.identifiers import ConversationId, ItemBarcode, ShortText, Wire
 from schemas.lending import Condition
 from schemas.loan import Loan
 from schemas.problems import PROBLEMS
 from trust.clocks import Reading
 from trust.errors import TrustError
+from trust.metrics import CONTENT_TYPE
+from trust.settings import SettingsRefused
 
 CONNECTOR = web.AppKey("connector", Connector)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -65,6 +69,15 @@ class ResetRequest(Wire):
     reason: ShortText
 
 
+class HarvestRequest(Wire):
+    """How to harvest, as in ``Wish``; ``bad`` is the path of a file for the bytes of bad records."""
+
+    full: bool = False
+    anew: bool = False
+    allow_deletions: bool = False
+    bad: ShortText = ""
+
+
 class ErasureRequest(Wire):
     """Which loans' contents are to be erased: those that had ended before a day (UTC)."""
 
@@ -78,6 +91,7 @@ def build_desk(connector: Connector) -> web.Application:
     app[CONNECTOR] = connector
     app.add_routes([
         web.get("/status", _status),
+        web.get("/metrics", _metrics),
         web.get("/loans", _loans),
         web.get("/pull-list", _pull_list),
         web.get("/refusals", _refusals),
@@ -87,6 +101,7 @@ def build_desk(connector: Connector) -> web.Application:
         web.get("/deliveries", _deliveries),
         web.get("/loans/{conv}/address", _address),
         web.post("/scan", _scan),
+        web.get("/harvest", _harvests),
         web.post("/harvest", _harvest),
         web.post("/reset-streams", _reset_streams),
         web.post("/erase", _erase),
@@ -120,7 +135,9 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _problem(400, "bad_request", f"{error.error_count()} fields do not fit")
     except (NothingToDo, SeveralLoans) as error:
         return _problem(409, "nothing_to_do", str(error))
-    except (Z3950Error, SettingsRefused, OSError) as error:
+    except HarvestRunning as error:
+        return _problem(409, "harvest_running", str(error))
+    except (*SOURCE_ERRORS, SettingsRefused) as error:
         return _problem(502, "no_harvest", str(error))
     except JournalFailed as error:
         return _problem(503, "journal_in_use", str(error))
@@ -141,12 +158,13 @@ def _shown(loan: Loan, marks: Mapping[str, str] = MappingProxyType({})) -> dict[
             "pickup": loan.pickup.model_dump(), "quote": loan.quote.model_dump() if loan.quote else None}
 
 
-async def _status(request: web.Request) -> web.Response:
-    connector = request.app[CONNECTOR]
+async def _state(connector: Connector) -> dict[str, object]:
     journal = connector.journal
-    return web.json_response({
+    return {
         "agency": connector.settings.agency,
         "link_up": connector.link.is_up.is_set(),
+        "loans": await journal.run(Unit.open_loans),
+        "conflicts": len(await journal.run(lambda unit: Conflicts(unit.connection).open())),
         "waiting": await journal.run(Unit.waiting),
         "tasks": len(await journal.run(Unit.open_tasks)),
         "statement": bool(await journal.run(lambda unit: unit.fact("statement"))),
@@ -155,7 +173,18 @@ async def _status(request: web.Request) -> web.Response:
         "clock": _clock(connector.office.time.reading),
         **await trust_status(connector.office, journal),
         "ils": _line_quality(connector.client),
-    })
+        "harvest": await connector.harvester.latest(),
+    }
+
+
+async def _status(request: web.Request) -> web.Response:
+    return web.json_response(await _state(request.app[CONNECTOR]))
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    connector = request.app[CONNECTOR]
+    text = metrics_text(await _state(connector), connector.office.clock())
+    return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _clock(reading: Reading | None) -> dict[str, object] | None:
@@ -233,7 +262,13 @@ async def _scan(request: web.Request) -> web.Response:
 
 
 async def _harvest(request: web.Request) -> web.Response:
-    return web.json_response(asdict(await request.app[CONNECTOR].harvest()))
+    asked = HarvestRequest.model_validate_json(await request.read() or b"{}")
+    wish = Wish(asked.full, asked.anew, asked.allow_deletions, Path(asked.bad) if asked.bad else None)
+    return web.json_response((await request.app[CONNECTOR].harvester.harvest(wish)).to_json())
+
+
+async def _harvests(request: web.Request) -> web.Response:
+    return web.json_response(await request.app[CONNECTOR].harvester.standing())
 
 
 async def _reset_streams(request: web.Request) -> web.Response:

@@ -168,7 +168,8 @@ class Clerk:
             await asyncio.sleep(seconds)
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._is_up.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._is_up.wait()
 
     async def _note(self, entry: Entry, outcome: Outcome) -> None:
         conflict = _conflict_of(entry, outcome, self._clock())

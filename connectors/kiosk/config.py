@@ -4,35 +4,34 @@ Several tables may share a port. Which of them a connection is told by its subne
 (CP) of its first message; the first table in the file that fits is taken.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, InstanceOf, model_validator
+from pydantic_core import PydanticCustomError
 
-from connectors.agent.config import SettingsRefused
+from connectors.agent.config import Dialect
 from connectors.agent.custody import HOLD_DAYS
-from connectors.sip2.errors import ProfileError
-from connectors.sip2.profile import Checksum, ErrorDetection, Login, Profile, Terminator
+from connectors.sip2.profile import Login, Profile
 from schemas.identifiers import AgencyId, ShortText
+from trust.settings import InFolder, Section, SettingsRefused
 
 
-def _by_name(value: object) -> object:
-    return Terminator.__members__.get(value, value) if isinstance(value, str) else value
-
-
-class Kiosk(BaseModel):
+class Kiosk(Dialect):
     """One table. ``place`` stands in receipts; bins (CL) are the machine's own names.
 
+    Of a profile it has the keys that matter where we are the answering end.
     ``sort_bins`` names a bin for some libraries, ``alliance_bin`` is for all others, ``staff_bin`` for what a person
     must look at. Unless ``login`` is none, the machine logs in with ``user`` and ``password``.
     ``locker`` is the pickup point that a locker (网借柜) is, by its name in the alliance's directory; it keeps a copy
     for ``hold_days``. ``lines_max`` and ``idle_seconds`` bound what the machines of this table may cost.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    keys: ClassVar[Collection[str]] = frozenset({"charset", "terminator", "delimiter", "checksum", "error_detection",
+                                                 "login", "institution", "location", "timezone"})
 
     port: Annotated[int, Field(ge=0, le=65535)]
     host: str = "127.0.0.1"
@@ -40,42 +39,23 @@ class Kiosk(BaseModel):
     subnet: IPv4Network | IPv6Network | None = None
     user: str = ""
     password: Annotated[str, Field(repr=False)] = ""
-    location: str = ""
+    profile: InstanceOf[Profile] = Profile(login=Login.NONE)
     locker: ShortText = ""
     hold_days: Annotated[int, Field(ge=1, le=60)] = HOLD_DAYS
     lines_max: Annotated[int, Field(ge=1, le=10_000)] = 200
     idle_seconds: Annotated[float, Field(gt=0)] = 900.0
-    charset: str = "utf-8"
-    terminator: Annotated[Terminator, BeforeValidator(_by_name)] = Terminator.CR
-    delimiter: str = "|"
-    checksum: Checksum = Checksum.BYTES
-    error_detection: ErrorDetection = ErrorDetection.STRICT
-    login: Login = Login.NONE
-    institution: str = ""
-    timezone: str = "Asia/Shanghai"
     alliance_bin: str = ""
     staff_bin: str = ""
     sort_bins: Mapping[AgencyId, str] = {}
-    certificate: Path | None = None
-    private_key: Path | None = None
-
-    @cached_property
-    def profile(self) -> Profile:
-        """The machine's dialect as the SIP2 package knows it."""
-        return Profile(charset=self.charset, terminator=self.terminator, delimiter=self.delimiter,
-                       checksum=self.checksum, error_detection=self.error_detection, login=self.login,
-                       institution=self.institution, location=self.location, timezone=self.timezone)
+    certificate: InFolder | None = None
+    private_key: InFolder | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.login is not Login.NONE and not self.user:
-            raise ValueError("a login needs user and password")
+        if self.profile.login is not Login.NONE and not self.user:
+            raise PydanticCustomError("login", "a login needs user and password")
         if (self.certificate is None) != (self.private_key is None):
-            raise ValueError("TLS needs both certificate and private_key")
-        try:
-            _ = self.profile
-        except ProfileError as error:
-            raise ValueError(str(error)) from None
+            raise PydanticCustomError("tls", "TLS needs both certificate and private_key")
         return self
 
     def bin_for(self, owner: AgencyId | None) -> str | None:
@@ -83,10 +63,8 @@ class Kiosk(BaseModel):
         return (self.sort_bins.get(owner, self.alliance_bin) if owner else self.staff_bin) or None
 
 
-class KioskSettings(BaseModel):
+class KioskSettings(Section):
     """All kiosks of one library."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kiosks: tuple[Kiosk, ...] = ()
 
@@ -97,12 +75,7 @@ class KioskSettings(BaseModel):
         Raises:
             SettingsRefused: naming the table and the setting, never its value.
         """
-        try:
-            settings = cls.model_validate({"kiosks": [dict(table) for table in tables]})
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            raise SettingsRefused(f"[[kiosk]] {'.'.join(map(str, first['loc'][1:]))}: {first['msg']}") from None
-        return settings.model_copy(update={"kiosks": tuple(_in_folder(kiosk, folder) for kiosk in settings.kiosks)})
+        return cls.of_table({"kiosks": list(tables)}, folder, "[[kiosk]]")
 
     @cached_property
     def by_port(self) -> Mapping[tuple[str, int], tuple[Kiosk, ...]]:
@@ -118,8 +91,3 @@ class KioskSettings(BaseModel):
             if len({(kiosk.certificate, kiosk.private_key) for kiosk in kiosks}) > 1:
                 raise SettingsRefused(f"[[kiosk]] {host}:{port}: all kiosks of one port have the same certificate")
         return ports
-
-
-def _in_folder(kiosk: Kiosk, folder: Path) -> Kiosk:
-    paths = {name: folder / path for name in ("certificate", "private_key") if (path := getattr(kiosk, name))}
-    return kiosk.model_copy(update=paths)

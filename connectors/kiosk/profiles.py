@@ -40,13 +40,13 @@ def admitted(kiosks: Sequence[Kiosk], address: Address) -> tuple[Kiosk, ...]:
 
 def default_of(kiosks: Sequence[Kiosk]) -> Kiosk:
     """Return the kiosk of a line that does not say who it is: the first that asks for no name, else the first."""
-    return next((kiosk for kiosk in kiosks if not (kiosk.user or kiosk.location)), kiosks[0])
+    return next((kiosk for kiosk in kiosks if not (kiosk.user or kiosk.profile.location)), kiosks[0])
 
 
 def is_decided(kiosks: Sequence[Kiosk]) -> bool:
     """Whether the first of several kiosks is taken without hearing a login: a telnet one waits for our prompt."""
     first = kiosks[0]
-    return len(kiosks) == 1 or first.login is Login.TELNET or not (first.user or first.location)
+    return len(kiosks) == 1 or first.profile.login is Login.TELNET or not (first.user or first.profile.location)
 
 
 def choose(kiosks: Sequence[Kiosk], frame: bytes) -> Kiosk:
@@ -60,7 +60,7 @@ def _is_login_of(kiosk: Kiosk, frame: bytes) -> bool:
     except FormatError:
         return False
     return (login.id == "93" and kiosk.user in ("", login.get("CN") or "")
-            and kiosk.location in ("", login.get("CP") or ""))
+            and kiosk.profile.location in ("", login.get("CP") or ""))
 
 
 class Door:

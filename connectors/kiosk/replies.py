@@ -56,7 +56,7 @@ class Replies:
         return build("98", on_line_status=True, checkin_ok=True, checkout_ok=True, acs_renewal_policy=True,
                      status_update_ok=True, off_line_ok=True, timeout_period=f"{tenths:03}", retries_allowed="003",
                      date_time_sync=self._now, protocol_version="2.00",
-                     AO=self.kiosk.institution or self.me, AM=library, BX=to_supported(supported))
+                     AO=self.kiosk.profile.institution or self.me, AM=library, BX=to_supported(supported))
 
     def lent(self, request: Message, loan: Loan | None) -> Message:
         """12: the reader has the copy; without a loan, an offline record that is settled later."""

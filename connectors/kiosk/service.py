@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from connectors.agent.app import Connector
-from connectors.agent.config import SettingsRefused
 from connectors.agent.journal import Journal
 from connectors.kiosk.backlog import Backlog
 from connectors.kiosk.clerk import Clerk
@@ -23,6 +22,7 @@ from connectors.kiosk.proxy import Proxy
 from connectors.kiosk.settling import Settling
 from connectors.sip2.server import Limits, Sip2Server
 from connectors.sip2.tls import server_context
+from trust.settings import SettingsRefused
 
 REQUEST_BYTES_MAX = 65_536
 """A machine's requests have a few hundred bytes: what is absurd is not even decoded, nor passed on, nor journalled."""

@@ -2,8 +2,10 @@
 
 Never per subfield: "320页" in GBK is also valid UTF-8, and much UTF-8 text is also valid GB18030; over a whole record
 the strict decoders tell them apart. Order: the configured charset; MARC-8 where its escape sequences stand, since those
-bytes are also valid UTF-8; strict UTF-8; strict GB18030 (which holds GBK and GB2312); at last replacement characters,
-counted. What a record says of itself (UNIMARC 100 $a/26-29, MARC 21 leader/09) is too often untrue to be asked.
+bytes are also valid UTF-8; strict UTF-8; MARC-8 where bytes beyond ASCII stand alone, which are also valid GB18030 and
+often Latin-1: a guess, and the record's problems say so; strict GB18030 (which holds GBK and GB2312); at last
+replacement characters, counted. What a record says of itself (UNIMARC 100 $a/26-29, MARC 21 leader/09) is too often
+untrue to be asked.
 """
 
 import codecs
@@ -18,6 +20,10 @@ _WIDENED = {"gb2312": "gb18030", "gbk": "gb18030", "utf-8-sig": "utf-8"}
 _STRUCTURE = "00024nam\x1d\x1e\x1f"  # what MARC writes in ASCII whatever charset the texts are in
 # MARC-8 changes its graphic sets by ESC, an intermediate and a final byte, or by ESC g, b, p, s (LC, MARC-8).
 _ESCAPE = re.compile(rb"\x1b(?:[(,)\-][\x21-\x7e]|\$[,)\-]?[\x30-\x7e]|[gbps])")
+
+# Without escape sequences MARC-8 is ANSEL: letters of their own (A1-C8), and diacritics (E0-FE) before the letter they
+# belong to. In GB18030 most characters are two bytes beyond ASCII, so a whole record of Chinese never looks so.
+_ANSEL = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xc8](?![\x80-\xff])|[\xe0-\xfe]{1,2}(?=[A-Za-z]))*+")
 
 
 def charset_named(name: str) -> str:
@@ -43,9 +49,12 @@ def decode(data: bytes, configured: str | None = None) -> tuple[str, Charset]:
         return text, Charset(configured, Evidence.CONFIGURED)
     if b"\x1b" in data and _ESCAPE.search(data) and (text := _strictly(data, MARC8)) is not None:
         return text, Charset(MARC8, Evidence.ESCAPES)
-    for name in _FALLBACKS:
-        if (text := _strictly(data, name)) is not None:
-            return text, Charset(name, Evidence.VALID)
+    if (text := _strictly(data, "utf-8")) is not None:
+        return text, Charset("utf-8", Evidence.VALID)
+    if _ANSEL.fullmatch(data) and (text := _strictly(data, MARC8)) is not None:
+        return text, Charset(MARC8, Evidence.GUESSED)
+    if (text := _strictly(data, "gb18030")) is not None:
+        return text, Charset("gb18030", Evidence.VALID)
     return _with_replacement(data, (configured, *_FALLBACKS) if configured else _FALLBACKS)
 
 

@@ -1,49 +1,42 @@
 """The crosswalk engine: the row of a table for a field or an element, found by its shape and applied.
 
 A reading is *exact* where writing its values would give the same field again; only an inexact field has to be kept
-verbatim beside its values. A catalogue says the same languages, places, subjects and agencies over and over, so plans
-and short readings are remembered, a bounded number of each: records can be hostile.
+verbatim beside its values. How a field of one shape (tag, indicators, codes) is read is planned once and remembered, a
+bounded number of shapes: records can be hostile. What a field says is not remembered (decision 0012).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from connectors.marc.record import Field
-from connectors.marc.rules import Place, Rule, Values, as_is, unchanged_subfields
+from connectors.marc.rules import Place, Rule, Values, unchanged_subfields
 
-_PLANS_MAX = _READINGS_MAX = 8192
-_REMEMBERED_CHARACTERS_MAX = 160
+_PLANS_MAX = 8192
 _EMPTY = "\x00"
 _PUNCTUATION = " :;,=/+"
 
+Reading = tuple[Rule, Sequence[Any], bool]
+"""What one field says: the row it was read by, the values of its elements, and whether they say all of it.
 
-class Reading(NamedTuple):
-    """What one field says: the row it was read by, the elements as the Bib holds them, and whether they say all of it.
-
-    A row of the Bib's own attributes has one element, their values.
-    """
-
-    rule: Rule
-    elements: Sequence[Any]
-    exact: bool
+A row of the Bib's own attributes has one element, their values.
+"""
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """How a field of one shape (tag, indicators, codes) is read."""
 
     rule: Rule
+    element: type[Any] | None
     given: dict[str, Any]
     exact: bool
     names: tuple[str, ...]
-    """The attributes in order, where each is one text taken as it stands: by far the most common case."""
-    places: tuple[tuple[str, bool], ...]
+    """The attributes in order, where each is one text that needs no conversion: by far the most common case."""
+    several: tuple[str, ...]
+    """Those of ``names`` that hold several texts, of which there is one."""
     punctuated: tuple[tuple[str, str], ...]
     """The attributes that ISBD punctuation follows, and the characters to take off."""
-
-
-_UNREAD = Reading(Rule("", "", ""), (), exact=False)
-_reading = partial(tuple.__new__, Reading)  # a named tuple made in C: this runs for each field of each record
+    places: tuple[tuple[str, bool], ...]
 
 
 class Crosswalk:
@@ -53,6 +46,7 @@ class Crosswalk:
         self._by_tag: dict[str, list[Rule]] = {}
         for rule in rules:
             self._by_tag.setdefault(rule.tag, []).append(rule)
+        self.tags = frozenset(self._by_tag)
         self._packed = {rule.tag: rule.unpack for rule in rules if rule.unpack is not unchanged_subfields}
         written = [rule for rule in rules if not rule.read_only]
         self.own = [rule for rule in written if not rule.attribute]
@@ -64,48 +58,37 @@ class Crosswalk:
             attribute: tuple(sorted(frozenset().union(*(rule.telling for rule in rules))))
             for attribute, rules in self._written.items()
         }
-        self._plan = lru_cache(_PLANS_MAX)(self._plan_for)
-        self._readings: dict[Field, Reading | None] = {}
+        self.plan_of = lru_cache(_PLANS_MAX)(self._plan_for)
         self._fitting = lru_cache(_PLANS_MAX)(self._fitting_rules)
-
-    @property
-    def tags(self) -> frozenset[str]:
-        """The tags that the table reads."""
-        return frozenset(self._by_tag)
 
     @property
     def attributes(self) -> Iterable[str]:
         """The Bib's attributes that hold elements, in the order they are written."""
         return self._written
 
-    def read(self, field: Field) -> Reading | None:
-        """Return what ``field`` says, or None where the table has no row for it or what the row requires is missing."""
-        reading = self._readings.get(field, _UNREAD)
-        return self._read_anew(field) if reading is _UNREAD else reading
+    def read_with_care(self, field: Field) -> Reading | None:
+        """Read any field the table has a row for: with repeated, empty or unknown subfields, or values to convert.
 
-    def _read_anew(self, field: Field) -> Reading | None:
-        if field.tag not in self._by_tag:
-            return None
-        reading = self._read(field)
-        if sum(map(len, field.subfields)) <= _REMEMBERED_CHARACTERS_MAX:
-            if len(self._readings) >= _READINGS_MAX:
-                self._readings.clear()
-            self._readings[field] = reading
-        return reading
-
-    def _read(self, field: Field) -> Reading | None:
+        Return None where what the row requires is missing.
+        """
         tag, indicators, subfields = field
         if tag in self._packed:
             subfields = self._packed[tag](subfields)
         codes = "".join([subfield[0] if len(subfield) > 1 else _EMPTY for subfield in subfields])
-        plan = self._plan(tag, indicators, codes)
-        rule, given, exact, names, _, _ = plan
-        if names:
-            elements: Sequence[Values] = (dict(zip(names, [s[1:] for s in subfields]), **given),)  # noqa: B905
-        else:
-            elements, exact = _read_with_care(plan, subfields, field)
+        rule, _, given, exact, _, _, punctuated, places = self.plan_of(tag, indicators, codes)
+        values = given.copy()
+        for (attribute, many), subfield in zip(places, subfields, strict=True):
+            if many:
+                values[attribute] = (*values.get(attribute, ()), subfield[1:])
+            elif attribute:
+                values[attribute] = subfield[1:]
+        for attribute, characters in punctuated:
+            values[attribute] = values[attribute].rstrip(characters)
+        if rule.pack is not unchanged_subfields:
+            exact = exact and rule.write(values) == field
+        elements, exact = _converted(rule, values, exact)
         built = rule.built(elements)
-        return None if built is None else _reading((rule, built, exact))
+        return None if built is None else (rule, built, exact)
 
     def write(self, attribute: str, element: Values) -> Field | None:
         """Return the field for one element of the Bib's ``attribute``, or None where the format has none for it."""
@@ -121,8 +104,10 @@ class Crosswalk:
         fitting = ((rule, rule.fitting(element)) for rule in self._written.get(attribute, ()))
         return [(rule, said) for rule, said in fitting if said is not None]
 
-    def _plan_for(self, tag: str, indicators: str, codes: str) -> _Plan:
+    def _plan_for(self, tag: str, indicators: str, codes: str) -> Plan:
         rules = self._by_tag[tag]
+        if rules[0].repeats_entry:
+            indicators = "0" + indicators[1:]
         rule = next((rule for rule in rules if indicators in rule.indicators), rules[0])
         places = tuple(_assigned(rule, codes))
         said = dict(rule.says(indicators))
@@ -135,31 +120,22 @@ class Crosswalk:
         followed = zip(places, codes[1:])  # noqa: B905  # nothing follows the last subfield
         marked = ((name, rule.mark(code)) for (name, many), code in followed if name and not many)
         punctuated = tuple((name, _PUNCTUATION + mark) for name, mark in marked if mark)
-        names = tuple(name for name, many in places if name and not many)
+        names = tuple(name for name, _ in places)
+        said_of = {*names, *said}
         is_plain = (
-            len(names) == len(places)
-            and said.keys().isdisjoint(names)
-            and not punctuated
-            and rule.into is as_is
-            and tag not in self._packed
+            is_placed
+            and len(said_of) == len(names) + len(said)
+            and rule.pack is unchanged_subfields
+            and rule.required <= said_of
+            and not rule.converts(said_of)
         )
-        return _Plan(rule, said, exact, names if is_plain else (), places, punctuated)
+        several = tuple(name for name, many in places if many)
+        return Plan(rule, rule.element, said, exact, names if is_plain else (), several, punctuated, places)
 
 
-def _read_with_care(plan: _Plan, subfields: Sequence[str], field: Field) -> tuple[Sequence[Values], bool]:
-    """Read a field with repeated or unknown subfields, punctuation, an embedded field or values to convert."""
-    rule, given, exact, _, places, punctuated = plan
-    values = given.copy()
-    for (attribute, many), subfield in zip(places, subfields, strict=True):
-        if many:
-            values[attribute] = (*values.get(attribute, ()), subfield[1:])
-        elif attribute:
-            values[attribute] = subfield[1:]
-    for attribute, characters in punctuated:
-        values[attribute] = values[attribute].rstrip(characters)
-    if rule.pack is not unchanged_subfields:
-        exact = exact and rule.write(values) == field
-    if rule.into is as_is:
+def _converted(rule: Rule, values: Values, exact: bool) -> tuple[Sequence[Values], bool]:
+    """Return the elements that values make, and whether the field would come back from them."""
+    if not rule.converts(values.keys()):
         return (values,), exact
     elements = rule.into(values)
     return elements, exact and len(elements) == 1 and _restores(rule, elements[0], values)

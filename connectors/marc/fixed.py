@@ -6,11 +6,11 @@ else gives keeps its 008 verbatim. Source of the equivalences: LC, UNIMARC to MA
 (2001); UNIMARC's fields 100, 105 and 106; MARC 21's field 008 for books.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from connectors.marc.record import Field
-from schemas.bib import Bib, CataloguingSource, MarcFormat
+from schemas.bib import Bib, CataloguingSource, MarcFormat, element_of
 
 Values = Mapping[str, Any]
 
@@ -19,6 +19,8 @@ _AUDIENCES = {"b": "a", "c": "b", "a": "j", "d": "c", "e": "d", "k": "e", "m": "
 _GOVERNMENT = dict(zip("abcdefghyuz", "fsllcizo uo", strict=True))
 _TYPES = {"b": "t", "h": "a", "m": "o", "n": "r", "l": "m"}
 _LEADERS = {MarcFormat.CNMARC: "00000nam0 2200000   450 ", MarcFormat.MARC21: "00000nam a2200000   4500"}
+_LEADER_CODES = {MarcFormat.CNMARC: ("cdnop", "abcdefgijklmr", "acims"),
+                 MarcFormat.MARC21: ("acdnp", "acdefgijkmoprt", "abcdims")}
 _LEVELS = {"17": {"1": "5", "2": "7", "3": "8", " ": " "}, "18": {" ": "i", "n": " ", "i": "i"}}
 # ISO 3166 to the MARC country list; a country outside this table is written xx (unknown), and 044 $c still names it.
 _COUNTRIES = {
@@ -29,6 +31,7 @@ _COUNTRIES = {
     "HU": "hu ", "GR": "gr ", "TR": "tu ", "EG": "ua ", "IL": "is ", "BR": "bl ", "AR": "ag ", "MX": "mx ", "IE": "ie ",
 }  # fmt: skip
 _BY_MARC_CODE = {code: country for country, code in _COUNTRIES.items()}
+_IN_040 = frozenset("abcd")
 _ROLES = {"a": "0", "c": "1", "d": "2"}
 _ILLUSTRATIONS = {**dict(zip("abcdefghijklm", "abcdefghijklm", strict=True)), "o": "p"}
 _CONTENTS = dict(zip("abcdefgijklmnprst", "bciaderspjumltnz6", strict=True))
@@ -47,6 +50,7 @@ _BOOKS = (
     ("105", 11, 12, 33, _LITERATURE),
     ("105", 12, 13, 34, _BIOGRAPHY),
 )
+_BOOKS_ONLY = slice(18, 22), slice(23, 28), slice(29, 35)
 _FIXED_LENGTH = 40
 # The positions of UNIMARC 100 $a; behind them transliteration, character sets and the script of the title.
 _ENTERED, _DATE_TYPE, _DATES = slice(0, 8), 8, slice(9, 17)
@@ -107,6 +111,19 @@ def write_008(values: Values, codes: Iterable[Field] = ()) -> Field:
     return Field("008", "", ("".join(text),))
 
 
+def restores_008(values: Values, codes: Collection[Field], field: Field) -> bool:
+    """Whether what a Bib's values say is all that a field 008 says."""
+    text = field.text
+    if not codes and any(text[positions].strip() for positions in _BOOKS_ONLY):
+        return False
+    return write_008(values, codes) == field
+
+
+def restores_040(values: Values, field: Field) -> bool:
+    """Whether what a Bib's values say is all that a field 040 says."""
+    return all(subfield[:1] in _IN_040 for subfield in field.subfields) and write_040(values) == field
+
+
 def _book_positions(codes: Iterable[Field]) -> Iterator[tuple[int, str]]:
     """Yield places of 008 and what fields 105 and 106 put there."""
     by_tag = {field[0]: field.value("a") for field in codes if field[0] in ("105", "106")}
@@ -117,11 +134,10 @@ def _book_positions(codes: Iterable[Field]) -> Iterator[tuple[int, str]]:
         yield place, "".join(table.get(code, "") for code in text).ljust(end - start)
 
 
-def read_040(field: Field) -> Iterator[CataloguingSource]:
-    """Yield the agencies of a field 040 with the role that UNIMARC 801 gives them."""
-    for subfield in field.subfields:
-        if subfield[:1] in _ROLES and len(subfield) > 1:
-            yield CataloguingSource(role=_ROLES[subfield[0]], agency=subfield[1:])
+def read_040(field: Field) -> list[CataloguingSource]:
+    """Return the agencies of a field 040 with the role that UNIMARC 801 gives them."""
+    return [element_of(CataloguingSource, {"role": _ROLES[subfield[0]], "agency": subfield[1:]})
+            for subfield in field.subfields if subfield[:1] in _ROLES and len(subfield) > 1]
 
 
 def with_language(coded: str, agencies: Field) -> str:
@@ -154,9 +170,15 @@ def leader_for(bib: Bib, target: MarcFormat) -> str:
     leader = bib.leader + default[len(bib.leader) :] if len(bib.leader) <= 24 and bib.leader.isascii() else default
     if bib.source is target:  # what we write as MARC 21 is Unicode, whatever was read
         return f"{leader[:9]}a{leader[10:]}" if target is MarcFormat.MARC21 else leader
-    status, kind, level = (code.strip() or otherwise for code, otherwise in zip(leader[5:8], "nam", strict=True))
     if target is MarcFormat.MARC21:
+        codes = _valid(("c" if leader[5] == "o" else leader[5], _TYPES.get(leader[6], leader[6]), leader[7]), target)
         encoding, form = _LEVELS["17"].get(leader[17], " "), _LEVELS["18"].get(leader[18], " ")
-        return f"00000{'c' if status == 'o' else status}{_TYPES.get(kind, kind)}{level} a2200000{encoding}{form} 4500"
-    encoding = _ENCODINGS_BACK.get(leader[17], " ")
-    return f"00000{status}{_TYPES_BACK.get(kind, kind)}{level}0 2200000{encoding}  450 "
+        return f"00000{codes} a2200000{encoding}{form} 4500"
+    codes = _valid((leader[5], _TYPES_BACK.get(leader[6], leader[6]), leader[7]), target)
+    return f"00000{codes}0 2200000{_ENCODINGS_BACK.get(leader[17], ' ')}  450 "
+
+
+def _valid(codes: Iterable[str], target: MarcFormat) -> str:
+    """Return status, type and level; in place of fillers (#, -, ^) those of a new printed book."""
+    return "".join([code if code in known else usual
+                    for code, known, usual in zip(codes, _LEADER_CODES[target], "nam", strict=True)])

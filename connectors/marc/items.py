@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.marc.record import Field
-from schemas.bib import Holding, Item, price_fen
+from schemas.bib import Holding, Item, element_of, price_fen
 
 _NONE = ("",)
 
@@ -28,17 +28,20 @@ class ItemMapping:
     def read(self, fields: Iterable[Field]) -> tuple[Holding, ...]:
         """Return the holdings that these item fields describe, one per branch, location and call number."""
         found: dict[tuple[str, str, str], list[Item]] = {}
-        for field in fields:
-            values = _by_code(field.subfields)
+        for _, _, subfields in fields:
+            values = _by_code(subfields)
             place = self._place(values)
             price = price_fen(values[self.price][0]) if self.price in values else None
             items = found.setdefault(place, [])
-            for barcode in filter(None, values.get(self.barcode, ())):
-                items.append(Item(barcode=barcode, location=place[1], call_number=place[2], price_fen=price))
-        return tuple(
-            Holding(branch=branch, location=location, call_number=call_number, items=tuple(items))
+            for barcode in values.get(self.barcode, ()):
+                if barcode:
+                    items.append(element_of(Item, {"barcode": barcode, "location": place[1], "call_number": place[2],
+                                                   "price_fen": price}))
+        return tuple([
+            element_of(Holding, {"branch": branch, "location": location, "call_number": call_number,
+                                 "items": tuple(items)})
             for (branch, location, call_number), items in found.items()
-        )
+        ])
 
     def write(self, holding: Holding) -> Iterator[Field]:
         """Yield one field per item, or one for a holding without items."""
@@ -53,8 +56,8 @@ class ItemMapping:
 
     def _place(self, values: Mapping[str, Sequence[str]]) -> tuple[str, str, str]:
         """Return branch, location and call number."""
-        branch, location = (values[code][0] if code in values else "" for code in (self.branch, self.location))
-        return branch, location, "/".join(filter(None, (values.get(code, _NONE)[0] for code in self.call_number)))
+        branch, location = values.get(self.branch, _NONE)[0], values.get(self.location, _NONE)[0]
+        return branch, location, "/".join([text for code in self.call_number if (text := values.get(code, _NONE)[0])])
 
     def _call_number_codes(self, call_number: str) -> Mapping[str, str]:
         parts = call_number.split("/", max(len(self.call_number) - 1, 0))
@@ -64,7 +67,11 @@ class ItemMapping:
 def _by_code(subfields: Iterable[str]) -> Mapping[str, Sequence[str]]:
     values: dict[str, list[str]] = {}
     for subfield in subfields:
-        values.setdefault(subfield[:1], []).append(subfield[1:])
+        code, text = subfield[:1], subfield[1:]
+        if code in values:
+            values[code].append(text)
+        else:
+            values[code] = [text]
     return values
 
 

@@ -9,16 +9,16 @@ unpacked on the way home and takes the place of what the other format had made o
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
-from pydantic import BaseModel
-
-from connectors.marc.bib_reader import TABLES, bib_from_record, format_of, gather
+from connectors.marc.bib_reader import TABLES, bib_from_record, format_of
 from connectors.marc.fixed import leader_for, write_008, write_040
 from connectors.marc.foreign import as_format, packed
+from connectors.marc.gathering import gather
 from connectors.marc.items import ItemMapping
 from connectors.marc.record import Field, MarcRecord
-from connectors.marc.rules import Rule, Values
+from connectors.marc.rules import ELEMENTS, Rule, Values
 from connectors.marc.scripts import split_scripts
 from schemas.bib import Bib, MarcFormat
 
@@ -26,6 +26,10 @@ __all__ = ["TABLES", "bib_from_record", "format_of", "record_from_bib"]
 
 # One field 040 holds all agencies: what it says of one depends on the others.
 _TOGETHER = "sources"
+_DEFAULTS: Mapping[type[Any], dict[str, Any]] = {
+    element: {item.name: item.default for item in fields(element) if item.default is not MISSING}
+    for element in ELEMENTS.values()
+}
 _UNSAID = ("local_fields", "holdings")
 
 
@@ -80,7 +84,7 @@ def _unsaid(bib: Bib, target: MarcFormat, kept: Iterable[Field]) -> Bib:
     telling = [field for field in kept if field.tag in table.tags and not field.is_control]
     if not telling:
         return bib
-    said = gather(telling, target, nonsorting=True).values
+    said = gather(telling, table, nonsorting=True).values
     rules = [rule for rule in table.own if rule.carried & said.keys()]
     same = said if bib.source is target else _as_source_says(bib, said, rules)
     update: dict[str, Any] = {}
@@ -146,7 +150,7 @@ def _frozen(value: Any) -> Any:
 
 
 def _values(element: object) -> Values:
-    return element.__dict__ if isinstance(element, BaseModel) else {"text": element}
+    return {"text": element} if isinstance(element, str) else _DEFAULTS[type(element)] | element.__dict__
 
 
 def _with_title_entry(fields: Iterable[Field]) -> Iterator[Field]:

@@ -185,7 +185,7 @@ MARC21 = Crosswalk([
     Rule("242", "other_titles", _VARIANT + " y:language", {"10": {}}, {"kind": TitleKind.TRANSLATED}, _VARIANT_MARKS),
     Rule("245", "", _TITLE, {f"0{count}": {"nonfiling": count} for count in range(10)},
          marks={"n": ".", "p": ",", "b": " :", "c": " /"}, into=_statement_into, outof=_statement_outof,
-         makes=frozenset({"responsibility", "other_responsibilities"})),
+         makes=frozenset({"responsibility", "other_responsibilities"}), repeats_entry=True),
     Rule("246", "parallel_titles", "a:text", {"31": {}}),
     Rule("246", "other_titles", _VARIANT, {ind: {"kind": kind} for ind, kind in TITLES.items()}, marks=_VARIANT_MARKS),
     Rule("222", "other_titles", "a:title A:pinyin", {" 0": {}}, {"kind": TitleKind.KEY}),

@@ -8,7 +8,6 @@ Deliberately absent: opening and unpacking files, and what the fields mean (`map
 
 import re
 from collections.abc import Iterator
-from functools import partial
 from itertools import accumulate, chain
 from typing import BinaryIO
 
@@ -18,13 +17,14 @@ from connectors.marc.record import BadRecord, Charset, Evidence, Field, MarcReco
 SUBFIELD_DELIMITER, FIELD_TERMINATOR, RECORD_TERMINATOR = "\x1f", "\x1e", "\x1d"
 LEADER_BYTES = 24
 ENTRY_BYTES = 12
+_LENGTH_DIGITS, _STATED_BYTES_MAX = 5, 99_999
 # ISO 2709 ends at 99 999 bytes; files hold longer records with overflowed lengths. Beyond this it is no record.
 RECORD_BYTES_MAX = 1 << 20
 _BLOCK_BYTES = 1 << 18
 _BLANK = "  "  # some systems leave out indicators that say nothing
 _FT, _RT = b"\x1e", b"\x1d"
 _FILLER = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n\t\x00\x1a]*")
-_field = partial(tuple.__new__, Field)  # a named tuple made in C: this runs for each field of each record
+_new = tuple.__new__  # makes a named tuple in C: this runs for each field of each record
 _LEADER = re.compile(rb"(?=(\d{5})[ -~]{7}[\d -]{5}[ -~]{7})")
 
 
@@ -34,7 +34,10 @@ def read_iso2709(
     """Read records from ``stream``; ``charset`` is the library's configured one. Raises ``UnknownCharset`` only."""
     configured = charset_named(charset) if charset is not None else None
     for position, chunk in _chunks(stream):
-        yield from _read_chunk(position, chunk, configured, strict)
+        if chunk[:_LENGTH_DIGITS] == b"%05d" % len(chunk):
+            yield _parse(position, chunk, configured, strict)
+        else:
+            yield from _read_chunk(position, chunk, configured, strict)
 
 
 def read_record(raw: bytes, charset: str | None = None, *, strict: bool = False) -> MarcRecord | BadRecord:
@@ -43,16 +46,20 @@ def read_record(raw: bytes, charset: str | None = None, *, strict: bool = False)
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Cut the stream behind each record terminator; a piece that outgrows every record is handed on as it is."""
+    """Cut the stream behind each record terminator; what outgrows every record is handed on as it is.
+
+    Its end is held back: a record may begin there.
+    """
     position, pending = 0, b""
     while block := stream.read(_BLOCK_BYTES):
         *whole, pending = (pending + block).split(_RT)
         for chunk in whole:
             yield position, chunk + _RT
             position += len(chunk) + 1
-        if len(pending) > RECORD_BYTES_MAX:
-            yield position, pending
-            position, pending = position + len(pending), b""
+        if len(pending) > RECORD_BYTES_MAX + _STATED_BYTES_MAX:
+            garbage, pending = pending[:-_STATED_BYTES_MAX], pending[-_STATED_BYTES_MAX:]
+            yield position, garbage
+            position += len(garbage)
     if pending:
         yield position, pending
 
@@ -63,17 +70,16 @@ def _read_chunk(
     start = _FILLER.match(chunk).end()  # type: ignore[union-attr]  # the pattern matches the empty string too
     if start == len(chunk):
         return
-    begin = _record_start(chunk, start)
+    begin = _record_start(chunk, start) if chunk[-1:] == _RT else start
     if begin > start:
-        yield BadRecord(position + start, Reason.JUNK, chunk[start:begin])
+        reason = Reason.UNTERMINATED if _LEADER.match(chunk, start) else Reason.JUNK
+        yield BadRecord(position + start, reason, chunk[start:begin])
     yield _parse(position + begin, chunk[begin:], configured, strict)
 
 
 def _record_start(chunk: bytes, start: int) -> int:
     """Return where the record begins: at ``start``, or behind junk where a leader states the length to the end."""
-    if chunk[start : start + 5] == b"%05d" % (len(chunk) - start):
-        return start
-    for found in _LEADER.finditer(chunk, start):
+    for found in _LEADER.finditer(chunk, max(start, len(chunk) - _STATED_BYTES_MAX)):
         if int(found[1]) == len(chunk) - found.start():
             return found.start()
     return start
@@ -117,6 +123,8 @@ def charset_problems(charset: Charset, configured: str | None) -> tuple[Problem,
     problems: tuple[Problem, ...] = ()
     if configured is not None and charset.evidence is not Evidence.CONFIGURED:
         problems += (Problem.CHARSET,)
+    if charset.evidence is Evidence.GUESSED:
+        problems += (Problem.GUESSED,)
     if charset.evidence is Evidence.REPLACED:
         problems += (Problem.REPLACED,)
     return problems
@@ -131,7 +139,8 @@ def _fields(
     if directory == _directory(tags, [len(piece) + 1 for piece in pieces]) and body[-1:] in _FT:
         return _split(tags, text.split(FIELD_TERMINATOR)), ()
     if (walked := _walk(directory, body)) is not None:
-        return _split(tags, [decode_as(piece, charset) for piece in walked]), ()
+        problems = (Problem.TERMINATOR,) if any(_FT in piece for piece in walked) else ()
+        return _split(tags, [decode_as(piece, charset) for piece in walked]), problems
     if len(pieces) == len(directory) // ENTRY_BYTES:
         return _split(tags, text.split(FIELD_TERMINATOR)), (Problem.DIRECTORY,)
     return None, ()
@@ -168,6 +177,7 @@ def _walk(directory: str, body: bytes) -> list[bytes] | None:
 def _split(tags: list[str], texts: list[str]) -> list[Field]:
     fields = []
     for tag, text in zip(tags, texts):  # noqa: B905  # the text ends with one empty piece more
-        first, *subfields = text.split(SUBFIELD_DELIMITER)
-        fields.append(_field((tag, first or _BLANK, tuple(subfields)) if subfields else (tag, "", (first,))))
+        parts = text.split(SUBFIELD_DELIMITER)
+        first = parts.pop(0)
+        fields.append(_new(Field, (tag, first or _BLANK, tuple(parts)) if parts else (tag, "", (first,))))
     return fields

@@ -32,6 +32,7 @@ class Evidence(StrEnum):
 
     CONFIGURED = "configured"
     ESCAPES = "escape sequences"
+    GUESSED = "lone bytes beyond ASCII"
     VALID = "valid throughout"
     REPLACED = "replaced characters"
     DECLARED = "declared by the file"
@@ -54,7 +55,9 @@ class Problem(StrEnum):
     LENGTH = "the leader's record length is wrong"
     BASE_ADDRESS = "the leader's base address is wrong"
     DIRECTORY = "the directory is wrong: fields were told apart by their terminators"
+    TERMINATOR = "a field holds a field terminator: the directory was believed"
     CHARSET = "the configured charset does not fit"
+    GUESSED = "the charset is a guess: name it, marc-8 or latin-1 for Western texts"
     REPLACED = "characters were replaced"
 
 
@@ -70,6 +73,7 @@ class Reason(StrEnum):
     XML = "the XML is not well formed"
     JSON = "the JSON is no MARC-in-JSON record"
     LINE = "a line is no field"
+    PACKING = "the file is packed by gzip and damaged: what follows cannot be unpacked"
     DOCTYPE = "the XML declares a document type, which is refused"
 
 
@@ -138,3 +142,12 @@ class BadRecord:
 
     def __str__(self) -> str:
         return f"at byte {self.position}: {self.reason}{self.detail and f' ({self.detail})'}"
+
+
+def code_of(fact: Problem | Reason) -> str:
+    """Return the code of what was found in a record; what made the whole record bad begins with ``bad_``.
+
+    >>> code_of(Problem.DIRECTORY), code_of(Reason.DIRECTORY)
+    ('directory', 'bad_directory')
+    """
+    return f"bad_{fact.name.lower()}" if isinstance(fact, Reason) else fact.name.lower()

@@ -4,13 +4,10 @@ A row serves both directions, so reading and writing cannot drift apart. Deliber
 tables' (`unimarc`, `marc21`), and how the row for a field or an element is found (`crosswalk`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
-from operator import itemgetter
 from typing import Any, NamedTuple
-
-from pydantic import BaseModel
 
 from connectors.marc.record import Field
 from schemas.bib import (
@@ -26,10 +23,11 @@ from schemas.bib import (
     RelatedTitle,
     Series,
     Subject,
+    element_of,
 )
 
 Values = Mapping[str, Any]
-ELEMENTS: Mapping[str, type[BaseModel]] = {
+ELEMENTS: Mapping[str, type[Any]] = {
     "isbns": Isbn,
     "issns": Issn,
     "contributors": Contributor,
@@ -43,8 +41,8 @@ ELEMENTS: Mapping[str, type[BaseModel]] = {
     "sources": CataloguingSource,
 }
 _REQUIRED: Mapping[str, frozenset[str]] = {
-    attribute: frozenset(name for name, info in model.model_fields.items() if info.is_required())
-    for attribute, model in ELEMENTS.items()
+    attribute: frozenset(item.name for item in fields(element) if item.default is MISSING)
+    for attribute, element in ELEMENTS.items()
 }
 _TEXT = frozenset({"text"})
 
@@ -80,9 +78,10 @@ class Rule:
     takes what the first left over). ``attribute`` is the Bib's tuple that each such field adds an element to; ``""``
     where the codes name attributes of the Bib itself. ``indicators`` maps indicators to what they say; the first whose
     values an element has is written. ``given`` holds for every field of the row. ``marks`` is the ISBD punctuation
-    that stands before a subfield. ``into`` and ``outof`` convert values, ``unpack`` and ``pack`` the subfields before
-    the row is applied. ``makes`` names what ``into`` gives beyond the codes' attributes. A ``read_only`` row is an
-    older place of what another row writes.
+    that stands before a subfield. ``into`` and ``outof`` convert values, wherever one of ``converted`` is said, or
+    always; ``unpack`` and ``pack`` the subfields before the row is applied. ``makes`` names what ``into`` gives beyond
+    the codes' attributes. A ``read_only`` row is another place of what a row before it writes. In a field that
+    ``repeats_entry`` the first indicator repeats whether the record has a main entry: the row knows it as 0.
     """
 
     tag: str
@@ -93,10 +92,12 @@ class Rule:
     marks: Mapping[str, str] = field(default_factory=dict)
     into: Callable[[Values], Sequence[Values]] = as_is
     outof: Callable[[Values], Values] = unchanged
+    converted: frozenset[str] = frozenset()
     unpack: Callable[[tuple[str, ...]], tuple[str, ...]] = unchanged_subfields
     pack: Callable[[tuple[str, ...]], tuple[str, ...]] = unchanged_subfields
     makes: frozenset[str] = frozenset()
     read_only: bool = False
+    repeats_entry: bool = False
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
@@ -172,15 +173,24 @@ class Rule:
         """Return the punctuation before a subfield, or before its romanised twin."""
         return self.marks.get(code.lower(), "")
 
+    @cached_property
+    def element(self) -> type[Any] | None:
+        """What the Bib's attribute holds; None where it holds texts, or where the row is of the Bib itself."""
+        return ELEMENTS.get(self.attribute)
+
+    def converts(self, names: Set[str]) -> bool:
+        """Whether values of these names have to be converted."""
+        return self.into is not as_is and (not self.converted or not self.converted.isdisjoint(names))
+
     def built(self, elements: Sequence[Values]) -> Sequence[Any] | None:
         """Return elements as the Bib holds them: models, or texts; None where one lacks what it cannot be without."""
-        if not self.attribute:
-            return elements
         if not all(self.required <= element.keys() for element in elements):
             return None
-        if self.attribute in ELEMENTS:
-            return tuple(map(ELEMENTS[self.attribute].model_validate, elements))
-        return tuple(map(itemgetter("text"), elements))
+        if not self.attribute:
+            return elements
+        if self.element is None:
+            return [element["text"] for element in elements]
+        return [element_of(self.element, element) for element in elements]
 
 
 def _agrees(element: Values, said: Values) -> bool:

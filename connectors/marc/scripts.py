@@ -6,17 +6,20 @@ change places: the Bib's title is the one on the book.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from connectors.marc.record import Field
 
+_TAG = itemgetter(0)
 _LINK = re.compile(r"6(...)-(\d\d)")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
-def merge_scripts(fields: Iterable[Field]) -> list[Field]:
+def merge_scripts(fields: Sequence[Field]) -> Sequence[Field]:
     """Return the fields with each linked 880 merged into its partner; an 880 without one stays as it is."""
-    fields = list(fields)
+    if "880" not in map(_TAG, fields):
+        return fields
     others = {link: field for field in fields if field[0] == "880" and (link := _link(field))}
     if not others:
         return fields

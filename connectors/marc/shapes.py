@@ -9,6 +9,9 @@ from connectors.marc.rules import Values
 from schemas.bib import IssnStatus
 from schemas.isbn import isbn_facts
 
+INVERTED = frozenset({"forename", "inverted"})
+ISSN_STATUS = frozenset({"cancelled", "incorrect"})
+
 
 def isbns_into(values: Values) -> Sequence[Values]:
     """Read the number of a field, and a wrong number beside it as an ISBN of its own."""

@@ -11,6 +11,8 @@ from enum import StrEnum
 from connectors.marc.crosswalk import Crosswalk
 from connectors.marc.rules import Rule, Values
 from connectors.marc.shapes import (
+    INVERTED,
+    ISSN_STATUS,
     headings_into,
     headings_outof,
     isbn_outof,
@@ -71,6 +73,8 @@ RELATIONS = {
     "453": Relation.TRANSLATION,
     "454": Relation.ORIGINAL,
 }
+NEAR_RELATIONS = {"452": Relation.OTHER_EDITION, "462": Relation.SET, "464": Relation.PART}
+"""Relations that the Bib does not tell from those above: read as they are, and kept."""
 SCHEMES = {"675": Scheme.UDC, "676": Scheme.DEWEY, "680": Scheme.LCC, "690": Scheme.CLC, "692": Scheme.CAS}
 ENTRIES = {"0": Entry.MAIN, "1": Entry.EQUAL, "2": Entry.SECONDARY}
 _CSBN = re.compile(r"\s*(\d{3,6})\s*[·.•・‧\-－．]\s*(\d{1,6})\s*")
@@ -109,7 +113,7 @@ def _agents() -> list[Rule]:
         given = {"entry": entry}
         rules += [
             Rule(f"70{digit}", "contributors", person, {" 1": {"inverted": True}, " 0": {}},
-                 {**given, "kind": AgentKind.PERSON}, into=person_into, outof=person_outof),
+                 {**given, "kind": AgentKind.PERSON}, into=person_into, outof=person_outof, converted=INVERTED),
             Rule(f"71{digit}", "contributors", body, _bodies(AgentKind.MEETING, AgentKind.CORPORATE), given),
             Rule(f"72{digit}", "contributors", family, given={**given, "kind": AgentKind.FAMILY}),
         ]
@@ -127,7 +131,7 @@ def _subjects() -> list[Rule]:
     person = "a:heading A:pinyin 9:pinyin b:forename c:qualifier f:dates" + divided
     return [
         Rule("600", "subjects", person, {" 1": {"inverted": True}, " 0": {}}, {"kind": SubjectKind.PERSON},
-             into=subject_into, outof=subject_outof),
+             into=subject_into, outof=subject_outof, converted=INVERTED),
         Rule("601", "subjects", heading, _bodies(SubjectKind.MEETING, SubjectKind.CORPORATE)),
         Rule("602", "subjects", heading, given={"kind": SubjectKind.FAMILY}),
         Rule("605", "subjects", heading, given={"kind": SubjectKind.TITLE}),
@@ -144,12 +148,14 @@ _STATEMENT = (
     "d:parallel_titles+ h:volume i:volume_title f:responsibility F:responsibility_pinyin g:other_responsibilities+ "
     "c:further_titles+ v:volume"
 )
+_IMPRINT = "a:place c:publisher d:date_text"
 _SERIES = (
     "a:title A:pinyin 9:pinyin d:parallel e:subtitle f:responsibility h:number i:part v:volume x:issn"
 )
 UNIMARC = Crosswalk([
     Rule("010", "isbns", "a:as_written z:wrong b:qualifier d:price_text", into=isbns_into, outof=isbn_outof),
-    Rule("011", "issns", "a:number b:qualifier d:price_text y:cancelled z:incorrect", into=issn_into, outof=issn_outof),
+    Rule("011", "issns", "a:number b:qualifier d:price_text y:cancelled z:incorrect", into=issn_into, outof=issn_outof,
+         converted=ISSN_STATUS),
     Rule("035", "system_numbers", "a:text"),
     Rule("091", "", "a:unified_book_number", into=_csbn_into),
     Rule("100", "", "a:coded"),
@@ -157,7 +163,9 @@ UNIMARC = Crosswalk([
     Rule("102", "", "a:country b:region"),
     Rule("200", "", _STATEMENT, {"1 ": {}}),
     Rule("205", "", "a:edition f:edition_responsibility"),
-    Rule("210", "", "a:place c:publisher d:date_text"),
+    Rule("210", "", _IMPRINT),
+    Rule("214", "", _IMPRINT, {" 0": {}}, read_only=True),
+    Rule("219", "", _IMPRINT, {" 0": {}}, read_only=True),
     Rule("215", "", "a:extent c:illustrations d:dimensions e:accompanying"),
     Rule("225", "series", _SERIES, {"2 ": {}}),
     *(Rule(tag, "notes", "a:texts+", given={"kind": kind}) for tag, kind in NOTES.items()),
@@ -165,11 +173,14 @@ UNIMARC = Crosswalk([
     Rule("330", "", "a:summary"),
     *(Rule(tag, "related_titles", "t:title A:pinyin v:volume", {" 0": {}}, {"relation": relation},
            unpack=flatten, pack=pack) for tag, relation in RELATIONS.items()),
+    *(Rule(tag, "related_titles", "t:title A:pinyin v:volume", {" 0": {}}, {"relation": relation},
+           unpack=flatten, pack=pack, read_only=True) for tag, relation in NEAR_RELATIONS.items()),
     Rule("500", "other_titles", _TITLE, {"11": {"is_main": True}, "10": {}}, {"kind": TitleKind.UNIFORM}),
     *(Rule(tag, "other_titles", _TITLE, {"1 ": {}}, {"kind": kind}) for tag, kind in TITLES.items()),
     *_subjects(),
     *(Rule(tag, "classes", "a:number b:item_number v:edition", given={"scheme": scheme})
       for tag, scheme in SCHEMES.items()),
+    Rule("686", "classes", "a:number b:item_number 2:edition", given={"scheme": Scheme.OTHER}),
     *_agents(),
     Rule("801", "sources", "a:country b:agency c:date g:rules", {f" {role}": {"role": role} for role in "0123"}),
     Rule("856", "links", "u:url y:label z:note", {"4 ": {}, "40": {}}),

@@ -5,7 +5,7 @@ back), ``session`` (one line, either end), ``client``, ``server``, ``verbs``.
 Must not know loans, envelopes or any other protocol; must not give a meaning to vendor extensions.
 """
 
-from connectors.sip2.breaker import BreakerState
+from connectors.breaker import BreakerState
 from connectors.sip2.client import ClientStatus, Credentials, Sip2Client
 from connectors.sip2.codec import Codec
 from connectors.sip2.counters import Counters, LineQuality

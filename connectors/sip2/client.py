@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from connectors.sip2.breaker import Breaker, BreakerState
+from connectors.breaker import Breaker, BreakerState
 from connectors.sip2.counters import Counters, Report, no_report
 from connectors.sip2.dialect import Dialect, LearnedDialect, OnLearned, forget
 from connectors.sip2.errors import LineDown, LineError, LoginRefused, NoAnswer, RequestRefused

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import NamedTuple
 
-from connectors.sru.cql import SERVER_CHOICE, Boolean, Clause, Modifier, Node, Prefixed, literal
+from connectors.sru.cql import SERVER_CHOICE, Boolean, Clause, Modifier, Node, Prefixed, SortKey, literal
 from connectors.sru.errors import SruDiagnostic
 from connectors.z3950.query import USE, And, AndNot, Attribute, Or, Query, ResultSet, Term, Use
+from connectors.z3950.sort import Order
+from connectors.z3950.sort import SortKey as RpnSortKey
 
 RELATION, POSITION, STRUCTURE, TRUNCATION, COMPLETENESS = 2, 3, 4, 5, 6
 """Bib-1 attribute types beside ``USE``."""
@@ -77,6 +79,7 @@ HARMLESS_MODIFIERS = frozenset({"relevant", "word", "string", "masked", "ignorec
                                 "number"})
 """Relation modifiers that ask for what is done anyway, or for an order that a target may choose."""
 
+_SORT_ORDERS: Mapping[str, Order] = {"ascending": Order.ASCENDING, "descending": Order.DESCENDING}
 _OPERATORS: Mapping[str, type[And | Or | AndNot]] = {"and": And, "or": Or, "not": AndNot}
 _NAMES: Mapping[type, str] = {operator: name for name, operator in _OPERATORS.items()}
 _MASKED_AT_END = re.compile(r"((?:\\.|[^\\])*?)(\**)", re.DOTALL)
@@ -97,6 +100,28 @@ def to_rpn(node: Node) -> Query:
         SruDiagnostic: 15, 16, 19, 20, 28, 31, 39 or 46 names what RPN or we cannot say.
     """
     return _rpn(node, {name: name for name in SETS_IN_TURN})
+
+
+def to_sort_keys(keys: Iterable[SortKey]) -> tuple[RpnSortKey, ...]:
+    """Return the keys of a CQL query's ``sortBy`` as Z39.50 has them.
+
+    Raises:
+        SruDiagnostic: 15 or 16 for an index that we do not know, 80 for a modifier that we cannot follow.
+    """
+    return tuple(_sort_key(key) for key in keys)
+
+
+def _sort_key(key: SortKey) -> RpnSortKey:
+    order = Order.ASCENDING
+    for modifier in key.modifiers:
+        name = modifier.name.lower().removeprefix("sort.")
+        if name not in _SORT_ORDERS:
+            raise SruDiagnostic(80, modifier.name)
+        order = _SORT_ORDERS[name]
+    index = _index(key.index, {name: name for name in SETS_IN_TURN})
+    if index not in INDEXES:
+        raise SruDiagnostic(80, key.index)
+    return RpnSortKey((Attribute(USE, INDEXES[index]),), order)
 
 
 def to_cql_tree(query: Query) -> Node:

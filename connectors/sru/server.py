@@ -3,18 +3,19 @@
     add_sru(app, "/sru/union", backend, Offer("union", "长三角联合目录", {"marcxml": "info:srw/schema/1/marcxml-v1.1"}))
 
 Queries reach the backend as the RPN tree that Z39.50 uses too. What a client does wrong is answered by a diagnostic in
-its own version, never by an HTTP error. Deliberately absent: result sets by name, and sorting.
+its own version, never by an HTTP error. Deliberately absent: result sets by name, and the old
+parameter ``sortKeys``: an order stands in the query (``sortBy``).
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aiohttp import web
 
 from connectors.sru.cql import Clause, parse
-from connectors.sru.cql_rpn import INDEX_OF, to_rpn
+from connectors.sru.cql_rpn import INDEX_OF, to_rpn, to_sort_keys
 from connectors.sru.errors import MESSAGES, SruDiagnostic
 from connectors.sru.messages import (
     Diagnostic,
@@ -27,19 +28,20 @@ from connectors.sru.messages import (
     Version,
 )
 from connectors.sru.writing import DIAGNOSTIC_SCHEMA, write_explain, write_scan, write_search, write_surrogate
+from connectors.z3950.backend import Found, IndexPart, Sorts
 from connectors.z3950.errors import DiagnosticError
 from connectors.z3950.query import Query, Term, substitute
+from connectors.z3950.sort import SortKey
 
 _logger = logging.getLogger(__name__)
 
-Found = TypeVar("Found", bound=Sized)
 Answer = TypeVar("Answer")
 
 GENERAL, UNSUPPORTED_OPERATION, UNSUPPORTED_VALUE, MISSING, OUT_OF_RANGE = 1, 4, 6, 7, 61
 UNKNOWN_SCHEMA, UNKNOWN_PACKING, SORT = 66, 71, 80
 OF_BIB1: Mapping[int, int] = {
-    2: 2, 3: 48, 13: 61, 14: 64, 30: 51, 107: 48, 110: 37, 113: 48, 114: 16, 117: 19, 118: 48, 119: 48, 120: 28,
-    229: 48, 235: 235, 238: 67, 239: 66,
+    2: 2, 3: 48, 5: 38, 11: 12, 13: 61, 14: 64, 30: 51, 107: 48, 110: 37, 113: 48, 114: 16, 117: 19, 118: 48, 119: 31,
+    120: 28, 122: 19, 207: 80, 229: 48, 235: 235, 238: 67, 239: 66,
 }
 """Bib-1 diagnostics that a backend raises → SRU's own."""
 SCAN_TERMS_MAX = 100
@@ -48,7 +50,10 @@ _PACKING: Mapping[Version, str] = {Version.V1_2: "recordPacking", Version.V2_0: 
 
 
 class Backend(Protocol[Found]):
-    """What a server serves. Any method may raise ``DiagnosticError`` (Bib-1), which is passed on to the client."""
+    """What a server serves. Any method may raise ``DiagnosticError`` (Bib-1), which is passed on to the client.
+
+    A backend that can sort (``connectors.z3950.backend.Sorts``) is asked to.
+    """
 
     async def search(self, database: str, query: Query) -> Found:
         """Return what ``query`` finds in ``database``; its length is the number of hits."""
@@ -56,8 +61,8 @@ class Backend(Protocol[Found]):
     async def xml(self, found: Found, index: int, schema: str) -> bytes:
         """Return record ``index``, counted from 0, as an XML element of the schema with this short name."""
 
-    async def scan(self, database: str, start: Term, position: int, count: int) -> Sequence[ScanTerm]:
-        """Return ``count`` terms of an index in its order, the first from ``start`` on at ``position`` among them."""
+    async def scan(self, database: str, start: Term, before: int, count: int) -> IndexPart:
+        """Return ``count`` terms of an index from ``start`` on, and up to ``before`` that precede it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Offer:
     schemas: Mapping[str, str]
     records_default: int = 10
     records_max: int = 100
+    indexes: tuple[str, ...] = tuple(INDEX_OF.values())
 
 
 class _Call(NamedTuple):
@@ -152,15 +158,22 @@ class _Service:
         start = call.number("startRecord", 1, 1)
         count = min(call.number("maximumRecords", self._offer.records_default, 0), self._offer.records_max)
         cql = parse(query)
-        if cql.sort or call.parameters.get("sortKeys"):
-            raise SruDiagnostic(SORT)
+        if call.parameters.get("sortKeys"):
+            raise SruDiagnostic(SORT, "sort by the query: ... sortBy dc.title")
         found = await self._backend.search(self._offer.database, substitute(to_rpn(cql.root), {}))
+        if cql.sort:
+            found = await self._sorted(found, to_sort_keys(cql.sort))
         hits = len(found)
         if start > hits and hits:
             raise SruDiagnostic(OUT_OF_RANGE, str(start))
         end = min(start + count, hits + 1)
         records = [await self._record(found, place, schema) for place in range(start, end)]
         return SearchAnswer(hits, tuple(records), next_start=end if end <= hits else None)
+
+    async def _sorted(self, found: Any, keys: Sequence[SortKey]) -> Any:
+        if not isinstance(self._backend, Sorts):
+            raise SruDiagnostic(SORT)
+        return await self._backend.sort(found, keys)
 
     async def _record(self, found: Any, place: int, schema: str) -> SruRecord:
         """Return a record, or the diagnostic in its place."""
@@ -186,14 +199,16 @@ class _Service:
             raise SruDiagnostic(UNSUPPORTED_VALUE, "scanClause")
         count = min(call.number("maximumTerms", 20, 1), SCAN_TERMS_MAX)
         position = call.number("responsePosition", 1, 0)
-        return ScanAnswer(tuple(await self._backend.scan(self._offer.database, start, position, count)))
+        before = max(0, min(position - 1, count))
+        part = await self._backend.scan(self._offer.database, start, before, count - before)
+        return ScanAnswer(tuple(ScanTerm(term.text, term.hits, term.shown) for term in part.terms))
 
     async def _explain(self, call: _Call, request: web.Request) -> bytes:
         return self._description(call, request)
 
     def _description(self, call: _Call, request: web.Request, *diagnostics: Diagnostic) -> bytes:
         offer = self._offer
-        explanation = Explanation(offer.database, offer.title, tuple(INDEX_OF.values()), offer.schemas,
+        explanation = Explanation(offer.database, offer.title, offer.indexes, offer.schemas,
                                   offer.records_default, offer.records_max, diagnostics)
         host, port = request.url.host or "", request.url.port or 80
         return write_explain(explanation, call.version, host, port, call.packing_or_xml())

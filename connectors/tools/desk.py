@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,13 +16,13 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
 
 from connectors.agent.config import Settings
 from connectors.agent.custody import Step
+from connectors.desk.metrics import metrics_text
 from connectors.tools.desk_texts import (
     PULL_COLUMNS,
     address_text,
     conflicts_text,
     erased_text,
     handled_text,
-    harvest_text,
     loans_text,
     reset_text,
     scan_text,
@@ -72,7 +72,8 @@ async def ask(socket: Path, method: str, path: str, body: object = None, *,
 
 def add_commands(commands: Any) -> None:
     """Add what staff ask of the running connector."""
-    _add(commands, "status", "连接器现状 how the connector stands", _status)
+    status = _add(commands, "status", "连接器现状 how the connector stands", _status)
+    status.add_argument("--metrics", action="store_true", help="监控指标 as metrics, for Prometheus")
     loans = _add(commands, "loans", "未结借阅 open loans", _loans)
     loans.add_argument("--all", action="store_true", help="全部 also those that have ended")
     _add(commands, "pull-list", "取书单 copies to fetch from the shelf and send", _pull_list)
@@ -95,7 +96,6 @@ def add_commands(commands: Any) -> None:
     lost = _add(commands, "lost", "报失索赔 our copy will not come back: claim its price", _lost)
     lost.add_argument("loan", metavar="LOAN")
     lost.add_argument("--charge-fen", type=_fen, metavar="N", help="less than its price, in fen (分)")
-    _add(commands, "harvest", "报送书目 send the catalogue file to the union catalogue", _harvest)
     reset = _add(commands, "reset-streams", "从备份恢复后重新编号 begin to number our messages anew, after the journal "
                  "was restored from a backup", _reset_streams)
     reset.add_argument("--reason", required=True, help="原因,各馆都会看到 why; every receiver will read it")
@@ -161,7 +161,8 @@ def _run(arguments: argparse.Namespace, show: Show, method: str, path: str, body
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    return _run(arguments, status_text, "GET", "/status")
+    show: Show = (lambda status: metrics_text(status, datetime.now(UTC)).rstrip()) if arguments.metrics else status_text
+    return _run(arguments, show, "GET", "/status")
 
 
 def _loans(arguments: argparse.Namespace) -> int:
@@ -207,10 +208,6 @@ def _lost(arguments: argparse.Namespace) -> int:
     return _run(arguments, _one_loan, "POST", f"/loans/{quote(arguments.loan, safe='')}/lost", body)
 
 
-def _harvest(arguments: argparse.Namespace) -> int:
-    return _run(arguments, harvest_text, "POST", "/harvest", seconds=None)
-
-
 def _reset_streams(arguments: argparse.Namespace) -> int:
     console.explain("将对本馆发出的全部报文流重新编号。尚未送达的报文作废，逐条列出，须与对方馆核对。",
                     "All streams of this library begin anew. What has not been delivered is given up, each by name: "
@@ -225,9 +222,11 @@ def _erase(arguments: argparse.Namespace) -> int:
     socket = Settings.load(arguments.config).desk_socket
     found = asyncio.run(ask(socket, "POST", "/erase", wish))
     console.explain(f"将抹去 {found['loans']} 笔已结借阅的 {found['messages']} 条报文内容与读者信息,以及"
-                    f" {found['sessions']} 次过期登录,无法撤回。仍有用处而保留 {found['kept']} 笔。",
+                    f" {found['sessions']} 次过期登录与 {found['conflicts']} 项旧待办中的读者,无法撤回。"
+                    f"仍有用处而保留 {found['kept']} 笔。",
                     f"erases the contents of {found['messages']} messages of {found['loans']} loans, with their "
-                    f"readers, and {found['sessions']} sign-ins, for good. Kept, still needed: {found['kept']} loans.")
+                    f"readers, {found['sessions']} sign-ins, and the readers in {found['conflicts']} old conflicts, "
+                    f"for good. Kept, still needed: {found['kept']} loans.")
     if not _agreed("抹去 erase them?", arguments):
         return 1
     return _run(arguments, erased_text, "POST", "/erase", {**wish, "dry_run": False})

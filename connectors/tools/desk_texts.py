@@ -134,6 +134,8 @@ def status_text(status: Mapping[str, Any]) -> str:
         rows.append(("时钟 Clock", f"{_CLOCK[clock['state']]} ({clock['ahead_seconds']:+} s)"))
     if directory := status.get("directory"):
         rows += [*standing_lines(directory), ("网关担保至 Vouched for until", _vouched(directory))]
+    if harvest := status.get("harvest"):
+        rows.append(("书目报送 Harvest", harvest_line(harvest)))
     text = table(("项目 What", "现状 State"), rows)
     if directory and (warnings := warning_lines(directory)):
         text = "\n".join((text, "", "提醒 Warnings", *map(plain, warnings)))
@@ -182,8 +184,8 @@ def reset_text(report: Mapping[str, Any]) -> str:
 
 def erased_text(erasure: Mapping[str, Any]) -> str:
     """Return what was erased, and what is kept because it is still needed."""
-    return table(("借阅 Loans", "报文 Messages", "登录 Sign-ins", "保留 Kept"),
-                 [(erasure["loans"], erasure["messages"], erasure["sessions"], erasure["kept"])])
+    return table(("借阅 Loans", "报文 Messages", "登录 Sign-ins", "待办 Conflicts", "保留 Kept"),
+                 [tuple(erasure[name] for name in ("loans", "messages", "sessions", "conflicts", "kept"))])
 
 
 def address_text(answer: Mapping[str, Any]) -> str:
@@ -191,9 +193,13 @@ def address_text(answer: Mapping[str, Any]) -> str:
     return f"{answer['conv']}  {plain(answer['address'])}"
 
 
-def harvest_text(report: Mapping[str, Any]) -> str:
-    """Return what became of the catalogue file's records."""
-    return table(("读取 Read", "送出 Sent", "坏记录 Bad"), [(report["read"], report["sent"], report["bad"])])
+def harvest_line(run: Mapping[str, Any]) -> str:
+    """Return how the last harvest stands, on one line."""
+    if "share" in run:
+        return f"进行中 under way {run['share']:.0%}, 已读 read {run['read']}"
+    if not run["finished"]:
+        return f"中断,将续传 cut, goes on later: {run['problem']}"
+    return f"{run['finished'][:16]} 读取 read {run['read']}, 送出 sent {run['sent']}, 坏记录 bad {run['bad']}"
 
 
 def _doubled(words: Mapping[str, str], value: str | None) -> str:

@@ -1,4 +1,4 @@
-"""``delta-connector doctor``: look at an ILS's SIP2 without touching anything in it, and write its profile.
+"""``delta-connector doctor``: look at an ILS's SIP2, Z39.50 or SRU without changing anything, and write its profile.
 
 Exit codes: 0 reachable and usable, 1 not, 2 wrong use. Deliberately absent: every message that changes something in an
 ILS, so what 11, 09, 15, 29 and 37 need beyond this is found by the first loan of a test reader.
@@ -17,20 +17,27 @@ from connectors.sip2.errors import BuildError
 from connectors.sip2.findings import Finding, findings_of
 from connectors.sip2.probe import Diagnosis, diagnose, login_of
 from connectors.sip2.profile import Profile
+from connectors.tools import sru_doctor, z3950_doctor
 from connectors.tools.address import host_and_port
 from connectors.tools.doctor_visit import UNKNOWN_ID, Case, Visit
 from connectors.tools.files import whole_file
 from connectors.tools.sip2_options import add_tls_options, address_of, credentials
 from connectors.tools.terminal import WrongUse, note, plain, say, say_json, table
+from connectors.tools.z3950 import address_of as address_of_target
 
 Clock = Callable[[], datetime]
 
 
 def add_commands(commands: Any) -> None:
     """Add ``doctor``."""
-    doctor = commands.add_parser("doctor", help="检查 ILS 的 SIP2 look at an ILS's SIP2 and write its profile")
-    doctor.add_argument("--sip2", type=host_and_port, required=True, metavar="HOST:PORT")
-    doctor.add_argument("--login", type=credentials, metavar="USER:PASSWORD", help="what a kiosk logs in with")
+    doctor = commands.add_parser("doctor", help="检查 SIP2、Z39.50 或 SRU look at SIP2, Z39.50 or SRU, write a profile")
+    where = doctor.add_mutually_exclusive_group(required=True)
+    where.add_argument("--sip2", type=host_and_port, metavar="HOST:PORT")
+    where.add_argument("--z3950", type=address_of_target, metavar="HOST:PORT/DB")
+    where.add_argument("--sru", type=sru_doctor.address_of, metavar="URL")
+    z3950_doctor.add_options(doctor)
+    doctor.add_argument("--login", type=credentials, metavar="USER:PASSWORD",
+                        help="what a kiosk, or a Z39.50 client, logs in with")
     doctor.add_argument("--patron", type=_pair, default=(UNKNOWN_ID, None), metavar="ID:PIN",
                         help="a reader who may be asked about; a name beyond ASCII proves the charset")
     doctor.add_argument("--item", default=UNKNOWN_ID, metavar="BARCODE", help="a copy that may be asked about")
@@ -59,6 +66,10 @@ def _timezone(name: str) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.z3950:
+        return z3950_doctor.run(arguments)
+    if arguments.sru:
+        return sru_doctor.run(arguments)
     address, (patron_id, pin) = address_of(arguments.sip2, arguments), arguments.patron
     case = Case(address, arguments.timezone, arguments.login, patron_id, pin, arguments.item, bool(arguments.cert))
     diagnosis, findings = asyncio.run(examine(case, lambda: datetime.now(UTC)))

@@ -1,14 +1,16 @@
 """``delta-connector marc``: convert, check and count files of MARC records, in the memory of one record.
 
 Every record of a file is either written or counted as bad and named with its place. ISO 2709 is written in UTF-8.
-MARCXML is a container: it keeps the record's own format; ``bib`` is one JSON object a line. Deliberately absent: a
-library's item mapping, so local item fields (905, 852) stay local fields, in 886 where the format changes.
+MARCXML and MARC-in-JSON are containers: they keep the record's own format. ``json`` and ``bib`` are one object a line.
+What is read is told by its first bytes: ISO 2709, MARCXML, CNMARC-XML, MARC-in-JSON or mnemonic text, packed by gzip or
+not. Deliberately absent: a library's item mapping, so local item fields (905, 852) stay local fields, in 886 where the
+format changes.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,10 +18,10 @@ from typing import Any
 
 from connectors.marc.charset import charset_named
 from connectors.marc.mapping import bib_from_record, format_of, record_from_bib
-from connectors.marc.record import BadRecord, MarcRecord, RecordTooLong, UnknownCharset, UnwritableText
-from connectors.marc.writer import write_iso2709, write_marcxml
-from connectors.tools.files import open_source, whole_file
-from connectors.tools.marc_report import WRITE_ERRORS, Bad, Tally, code_of
+from connectors.marc.record import BadRecord, MarcRecord, RecordTooLong, UnknownCharset, UnwritableText, code_of
+from connectors.marc.writer import write_iso2709, write_json, write_marcxml
+from connectors.tools.files import Source, open_source, whole_file
+from connectors.tools.marc_report import WRITE_ERRORS, Bad, Tally
 from connectors.tools.terminal import WrongUse, note, plain, progress, say, say_json
 from schemas.bib import MarcFormat
 
@@ -66,6 +68,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType({
     "marcxml": Target(lambda record, _source: write_marcxml(record) + b"\n",
                       b'<?xml version="1.0" encoding="UTF-8"?>\n<collection xmlns="http://www.loc.gov/MARC21/slim">\n',
                       b"</collection>\n"),
+    "json": Target(lambda record, _source: write_json(record).encode() + b"\n"),
     "bib": Target(_write_bib),
 })
 
@@ -93,7 +96,7 @@ def add_commands(commands: Any) -> None:
                             ("check", _check, "逐条列出问题 name every damaged record"),
                             ("stats", _stats, "统计 count charsets and problems")):
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("input", type=Path, metavar="IN", help="ISO 2709 or MARCXML, packed by gzip or not")
+        verb.add_argument("input", type=Path, metavar="IN", help="records in any form, by gzip or not; - is stdin")
         verb.add_argument("--charset", type=_charset, metavar="NAME", help=f"{AUTO} (default), gbk, utf-8, marc-8 ...")
         verb.add_argument("--json", action="store_true", help="print one JSON object")
         verb.set_defaults(run=run)
@@ -142,7 +145,7 @@ def _reading(arguments: argparse.Namespace, shown_max: float) -> Iterator[_Run]:
     """Open the file, show progress, and print the report at the end."""
     started = time.monotonic()
     tally = Tally()
-    with open_source(arguments.input, arguments.charset) as source, progress(arguments.input.name, source.size) as done:
+    with open_source(arguments.input, arguments.charset) as source, _progress_of(source) as done:
         def records() -> Iterator[MarcRecord | BadRecord]:
             for record in source.records:
                 tally.add(record)
@@ -158,6 +161,11 @@ def _reading(arguments: argparse.Namespace, shown_max: float) -> Iterator[_Run]:
         say_json(tally.to_json(seconds))
     else:
         say(tally.to_text(seconds))
+
+
+def _progress_of(source: Source) -> AbstractContextManager[Callable[[int], None]]:
+    """Show how far a file is read; of standard input nobody knows."""
+    return progress(source.name, source.size) if source.size else nullcontext(lambda _done: None)
 
 
 def _convert(arguments: argparse.Namespace) -> int:

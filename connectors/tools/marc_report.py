@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from connectors.marc.record import BadRecord, MarcRecord, Problem, Reason, RecordTooLong, UnwritableText
+from connectors.marc.record import BadRecord, MarcRecord, Problem, Reason, RecordTooLong, UnwritableText, code_of
 from connectors.tools.terminal import table
 
 
@@ -58,22 +58,15 @@ class Tally:
         return "\n\n".join(parts)
 
 
-def code_of(fact: Problem | Reason) -> str:
-    """Return the code of what was found in a record; what made the whole record bad begins with ``bad_``.
-
-    >>> code_of(Problem.DIRECTORY), code_of(Reason.DIRECTORY)
-    ('directory', 'bad_directory')
-    """
-    return f"bad_{fact.name.lower()}" if isinstance(fact, Reason) else fact.name.lower()
-
-
 TOO_LONG, UNWRITABLE = "bad_too_long", "bad_unwritable"
 
 MEANINGS: Mapping[str, str] = MappingProxyType({
     code_of(Problem.LENGTH): "头标长度有误 wrong length in the leader",
     code_of(Problem.BASE_ADDRESS): "基地址有误 wrong base address",
     code_of(Problem.DIRECTORY): "目次有误,按分隔符读出 read by its terminators",
+    code_of(Problem.TERMINATOR): "字段中有字段结束符,按目次读出 a terminator within a field",
     code_of(Problem.CHARSET): "与指定字符集不符 not in the charset named",
+    code_of(Problem.GUESSED): "字符集只是猜测,请指明 charset guessed, name it",
     code_of(Problem.REPLACED): "有无法识别的字符 characters replaced",
     code_of(Reason.JUNK): "记录之间的杂数据 bytes between records",
     code_of(Reason.UNTERMINATED): "记录不完整 record without its end",
@@ -83,6 +76,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
     code_of(Reason.STRICT): "严格读取时发现损坏 damaged, read strictly",
     code_of(Reason.XML): "XML 格式错误 XML not well formed",
     code_of(Reason.DOCTYPE): "XML 含文档类型,拒绝 document type refused",
+    code_of(Reason.PACKING): "gzip 压缩损坏 gzip packing damaged",
     TOO_LONG: "超出 ISO 2709 长度 too long for ISO 2709",
     UNWRITABLE: "有无法写出的字符 cannot be written so",
     code_of(Reason.JSON): "JSON 不是 MARC 记录 no MARC-in-JSON record",

@@ -2,9 +2,9 @@
 
 import tomllib
 from collections.abc import Collection
-from dataclasses import fields
 from pathlib import Path
 
+from connectors.agent.config import profile_of
 from connectors.sip2.errors import ProfileError
 from connectors.sip2.fields import SECRET_CODES
 from connectors.sip2.messages import Message
@@ -12,7 +12,6 @@ from connectors.sip2.profile import Profile, shipped_profiles
 from connectors.tools.terminal import Refused, error_code
 
 MASK = "•••"
-_PROFILE_KEYS = frozenset(item.name for item in fields(Profile))
 
 
 def message_json(message: Message, hidden: Collection[str] = SECRET_CODES) -> dict[str, object]:
@@ -36,7 +35,8 @@ def error_json(error: Exception, offset: int) -> dict[str, object]:
 def load_profile(name: str) -> Profile:
     """Read the dialect from a TOML file or, by its name, from those that are shipped.
 
-    Of a connector's own settings file it is what stands under ``[sip2]``; the rest there says nothing of the dialect.
+    Of a connector's own settings file it is what stands under ``[sip2]``, with the profile that is named there; the
+    rest says nothing of the dialect.
 
     Raises:
         Refused: the file cannot be read, or says something that cannot be.
@@ -45,10 +45,8 @@ def load_profile(name: str) -> Profile:
         return Profile.shipped(name)
     try:
         table = tomllib.loads(Path(name).read_text(encoding="utf-8"))
-        if "sip2" in table:
-            table = {key: value for key, value in table["sip2"].items() if key in _PROFILE_KEYS}
-        return Profile.from_table(table)
+        return profile_of(table["sip2"], Path(name).parent) if "sip2" in table else Profile.from_table(table)
     except OSError as error:
         raise Refused(f"{name} cannot be read: {error.strerror}") from None
-    except (ValueError, AttributeError, ProfileError) as error:
+    except (ValueError, TypeError, ProfileError) as error:
         raise Refused(f"{name} is no SIP2 profile: {error}") from None

@@ -29,7 +29,16 @@ from connectors.z3950.asn1 import (
     sequence_of,
     verbatim,
 )
-from connectors.z3950.record import DIAG_REC, DIAGNOSTIC, EXTERNAL, RECORDS, Diagnostic, External, NamePlusRecord
+from connectors.z3950.record import (
+    DIAG_REC,
+    DIAGNOSTIC,
+    EXTERNAL,
+    RECORDS,
+    AnyDiagnostic,
+    Diagnostic,
+    External,
+    NamePlusRecord,
+)
 
 
 class Option(IntEnum):
@@ -41,7 +50,11 @@ class Option(IntEnum):
     SCAN = 7
     SORT = 8
     EXTENDED_SERVICES = 10
+    LEVEL_1_SEGMENTATION = 11
+    LEVEL_2_SEGMENTATION = 12
+    CONCURRENT_OPERATIONS = 13
     NAMED_RESULT_SETS = 14
+    NEGOTIATION = 17
 
 
 class PresentStatus(IntEnum):
@@ -114,6 +127,20 @@ class Apdu:
     reference_id: Annotated[bytes | None, implicit(2, OCTETS)] = None
 
 
+@dataclass(frozen=True, slots=True)
+class OtherInformation:
+    """What an APDU carries beyond its own parameters, as text, octets, a foreign syntax or an OID (3.1.2.2.5)."""
+
+    category: Annotated[ber.Element | None, verbatim(1)] = None
+    characters: Annotated[str | None, implicit(2, STRING)] = None
+    octets: Annotated[bytes | None, implicit(3, OCTETS)] = None
+    external: Annotated[External | None, implicit(4, EXTERNAL)] = None
+    identifier: Annotated[str | None, implicit(5, OID)] = None
+
+
+_OTHER_INFORMATION = implicit(201, sequence_of(sequence(OtherInformation)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitRequest(Apdu):
     """Opens the association (3.2.1)."""
@@ -127,7 +154,7 @@ class InitRequest(Apdu):
     implementation_name: Annotated[str | None, implicit(111, STRING)] = None
     implementation_version: Annotated[str | None, implicit(112, STRING)] = None
     user_information: Annotated[External | None, explicit(11, EXTERNAL)] = None
-    other_information: Annotated[ber.Element | None, verbatim(201)] = None
+    other_information: Annotated[tuple[OtherInformation, ...] | None, _OTHER_INFORMATION] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +170,7 @@ class InitResponse(Apdu):
     implementation_name: Annotated[str | None, implicit(111, STRING)] = None
     implementation_version: Annotated[str | None, implicit(112, STRING)] = None
     user_information: Annotated[External | None, explicit(11, EXTERNAL)] = None
-    other_information: Annotated[ber.Element | None, verbatim(201)] = None
+    other_information: Annotated[tuple[OtherInformation, ...] | None, _OTHER_INFORMATION] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +227,8 @@ class SearchResponse(Apdu):
     present_status: Annotated[int | None, implicit(27, INTEGER)] = None
     records: Annotated[tuple[NamePlusRecord, ...] | None, RECORDS] = None
     non_surrogate_diagnostic: Annotated[Diagnostic | None, implicit(130, DIAGNOSTIC)] = None
-    multiple_diagnostics: Annotated[tuple[Diagnostic | External, ...] | None, implicit(205, _DIAGNOSTICS)] = None
+    multiple_diagnostics: Annotated[tuple[AnyDiagnostic, ...] | None, implicit(205, _DIAGNOSTICS)] = None
+    additional_search_info: Annotated[ber.Element | None, verbatim(203)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +264,7 @@ class PresentResponse(Apdu):
     present_status: Annotated[int, implicit(27, INTEGER)]
     records: Annotated[tuple[NamePlusRecord, ...] | None, RECORDS] = None
     non_surrogate_diagnostic: Annotated[Diagnostic | None, implicit(130, DIAGNOSTIC)] = None
-    multiple_diagnostics: Annotated[tuple[Diagnostic | External, ...] | None, implicit(205, _DIAGNOSTICS)] = None
+    multiple_diagnostics: Annotated[tuple[AnyDiagnostic, ...] | None, implicit(205, _DIAGNOSTICS)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from connectors.z3950.asn1 import (
     verbatim,
 )
 from connectors.z3950.ber import Element
-from connectors.z3950.record import DIAG_REC, Diagnostic, External
+from connectors.z3950.record import DIAG_REC, AnyDiagnostic, Diagnostic, ForeignDiagnostic
 
 
 class DeleteFunction(IntEnum):
@@ -110,15 +110,16 @@ class TermInfo:
     global_occurrences: Annotated[int | None, implicit(2, INTEGER)] = None
 
 
-_ENTRY = Choice({TermInfo: implicit(1, sequence(TermInfo)), Diagnostic: explicit(2, DIAG_REC)})
+_SURROGATE = explicit(2, DIAG_REC)
+_ENTRY = Choice({TermInfo: implicit(1, sequence(TermInfo)), Diagnostic: _SURROGATE, ForeignDiagnostic: _SURROGATE})
 
 
 @dataclass(frozen=True, slots=True)
 class ListEntries:
     """The terms found, and what went wrong."""
 
-    entries: Annotated[tuple[TermInfo | Diagnostic, ...] | None, implicit(1, sequence_of(_ENTRY))] = None
-    diagnostics: Annotated[tuple[Diagnostic | External, ...] | None, implicit(2, sequence_of(DIAG_REC))] = None
+    entries: Annotated[tuple[TermInfo | AnyDiagnostic, ...] | None, implicit(1, sequence_of(_ENTRY))] = None
+    diagnostics: Annotated[tuple[AnyDiagnostic, ...] | None, implicit(2, sequence_of(DIAG_REC))] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,5 +149,5 @@ class SortResponse(Apdu):
 
     sort_status: Annotated[int, implicit(3, INTEGER)]
     result_set_status: Annotated[int | None, implicit(4, INTEGER)] = None
-    diagnostics: Annotated[tuple[Diagnostic | External, ...] | None, implicit(5, sequence_of(DIAG_REC))] = None
+    diagnostics: Annotated[tuple[AnyDiagnostic, ...] | None, implicit(5, sequence_of(DIAG_REC))] = None
     result_count: Annotated[int | None, implicit(6, INTEGER)] = None

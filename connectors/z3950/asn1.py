@@ -57,6 +57,11 @@ class Choice:
         """Return, by tag, what reads each alternative."""
         return {alternative.tag: alternative.unpack for alternative in self.alternatives.values()}
 
+    def read(self, element: Element) -> Any:
+        """Return the value of an element that stands alone; raise ``MalformedApdu`` if it is no alternative."""
+        tag, content = element
+        return _Readers(self.readers())[tag](content)
+
 
 def implicit(number: int, inner: Type) -> Type:
     """Return ``inner`` under the context tag ``number`` in place of its own."""
@@ -65,22 +70,23 @@ def implicit(number: int, inner: Type) -> Type:
 
 def explicit(number: int, inner: Type | Choice) -> Type:
     """Return ``inner`` wrapped, tag and all, in the context tag ``number``; a CHOICE can be tagged in no other way."""
-    readers = inner.readers()
+    readers = _Readers(inner.readers())
 
     def unpack(content: Content) -> Any:
         if isinstance(content, bytes) or len(content) != 1:
             raise MalformedApdu(f"tag [{number}] must hold exactly one element")
-        return _read(content[0], readers)
+        tag, inner_content = content[0]
+        return readers[tag](inner_content)
 
     return Type(context(number), lambda value: [inner.write(value)], unpack)
 
 
 def sequence_of(inner: Type | Choice) -> Type:
     """Return SEQUENCE OF ``inner``; its values are tuples."""
-    readers = inner.readers()
+    readers = _Readers(inner.readers())
 
     def unpack(content: Content) -> tuple[Any, ...]:
-        return tuple(_read(element, readers) for element in _elements(content))
+        return tuple([readers[tag](inner_content) for tag, inner_content in _elements(content)])
 
     return Type(16, lambda values: [inner.write(value) for value in values], unpack)
 
@@ -88,7 +94,7 @@ def sequence_of(inner: Type | Choice) -> Type:
 def sequence(table: type) -> Type:
     """Return the SEQUENCE type of the dataclass ``table``."""
     fields = {field.name: get_args(field.type) for field in dataclass_fields(table)}
-    required = {name for name, (hint, _) in fields.items() if NoneType not in get_args(hint)}
+    required = [name for name, (hint, _) in fields.items() if NoneType not in get_args(hint)]
     writers = [(name, kind.write) for name, (_, kind) in fields.items()]
     readers = {tag: (name, read) for name, (_, kind) in fields.items() for tag, read in kind.readers().items()}
 
@@ -98,27 +104,29 @@ def sequence(table: type) -> Type:
 
     def unpack(content: Content) -> Any:
         values: dict[str, Any] = {}
-        for tag, inner in _elements(content):
-            if tag in readers:
-                name, read = readers[tag]
-                if name in values:
-                    raise MalformedApdu(f"{table.__name__}.{name} stands twice")
-                try:
+        elements, name = _elements(content), ""
+        try:
+            for tag, inner in elements:
+                if (known := readers.get(tag)) is not None:
+                    name, read = known
+                    if name in values:
+                        raise MalformedApdu("stands twice")
                     values[name] = read(inner)
-                except MalformedApdu as error:
-                    raise error.within(f"{table.__name__}.{name}") from None
-        if missing := required - values.keys():
-            raise MalformedApdu(f"{table.__name__} lacks {', '.join(sorted(missing))}")
+        except MalformedApdu as error:
+            raise error.within(f"{table.__name__}.{name}") from None
+        for name in required:
+            if name not in values:
+                raise MalformedApdu(f"{table.__name__} lacks {name}")
         return table(**values)
 
     return Type(16, pack, unpack)
 
 
-def _read(element: Element, readers: Mapping[int, Callable[[Content], Any]]) -> Any:
-    tag, content = element
-    if tag not in readers:
+class _Readers(dict[int, Callable[[Content], Any]]):
+    """What reads an element, by its tag; one that is missing is the peer's fault."""
+
+    def __missing__(self, tag: int) -> Callable[[Content], Any]:
         raise MalformedApdu(f"unexpected tag {tag_name(tag)}")
-    return readers[tag](content)
 
 
 def tag_name(tag: int) -> str:
@@ -187,7 +195,7 @@ def _oid_text(octets: bytes) -> str:
 
 
 def _oid(content: Content) -> str:
-    return _oid_text(_octets(content))
+    return _oid_text(content if isinstance(content, bytes) else _octets(content))
 
 
 @lru_cache(maxsize=1024)

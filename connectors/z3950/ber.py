@@ -2,8 +2,8 @@
 
 Written by hand because that is several times faster than the general libraries, some of which fail on what YAZ
 really sends: every constructed value in indefinite length. Definite and indefinite lengths are read, definite
-ones written. The readers keep a stack or a counter of their own in place of recursion and bound depth, size and
-number of elements, so that hostile octets cost no more than honest ones.
+ones written. The reader keeps a stack of its own in place of recursion and bounds depth, size and number of elements,
+so that hostile octets cost no more than honest ones.
 
 Absent on purpose: types. What an element means is said by ``asn1`` and the tables of ``apdu``.
 """
@@ -23,14 +23,23 @@ Element: TypeAlias = tuple[int, "Content"]
 CONTEXT = 0x80 << 24
 """The class bits of a context-specific tag; universal tags have none."""
 
-END_OF_CONTENTS = 0
-INDEFINITE = -1
 DEPTH_MAX = 100
 ELEMENTS_MAX = 200_000
 """A present of 500 OPAC records has about 100,000 elements; the tree of this many takes some 40 MB."""
 
 _NUMBER_OCTETS_MAX = 3
 _LENGTH_OCTETS_MAX = 8
+_CONSTRUCTED = 0x20
+_NUMBER = 0x1F
+_LONG = 0x80
+_UNKNOWN = 1 << 62
+"""Where an element of indefinite length ends, as long as its end has not been read."""
+_FAR = 1 << 61
+_STEPS_MAX = 2 * ELEMENTS_MAX
+"""An element begins and, in indefinite length, ends."""
+_TAGS = tuple(-1 if octet == _CONSTRUCTED or octet & _NUMBER == _NUMBER else (octet & 0xC0) << 24 | octet & _NUMBER
+              for octet in range(256))
+"""The tag that an element's first octet stands for; -1 where more must be looked at. 0 is end-of-contents."""
 
 
 def context(number: int) -> int:
@@ -46,61 +55,128 @@ class Limits:
     depth_max: int = DEPTH_MAX
 
 
-class Framer:
-    """Cuts a stream into PDUs, which are constructed elements, whatever way the network fragments or joins them.
+class Reader:
+    """Reads a stream of elements, whatever way the network cuts or joins them.
 
-    Only the lengths of unfinished indefinite elements are followed; a definite one is stepped over whole.
-    No octet is looked at twice.
+    One walk finds where an element ends and makes its tree. It goes on where it stopped, so no octet is looked at
+    twice, and octets are put together only when there are enough of them for the walk to go on.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._buffer = bytearray()
-        self._position = 0  # end of what has been followed; may lie beyond what has come
-        self._open = 0  # indefinite elements not yet ended
-        self._steps = 0  # headers followed in this PDU
+        self._data = b""
+        self._position = 0  # how far the walk has come in ``_data``
+        self._later: list[bytes] = []  # what has come since
+        self._lacking = 1  # octets wanted before the walk can go on
+        self._siblings: list[Element] = []  # where the next element belongs
+        self._end = _UNKNOWN  # where the innermost open element ends in ``_data``
+        self._enclosing: list[tuple[list[Element], int]] = []  # the same of those around it
+        self._limit = limits.pdu_bytes_max
+        self._steps = 0
 
     def feed(self, data: bytes) -> None:
         """Add what the network delivered."""
-        self._buffer += data
+        self._later.append(data)
+        self._lacking -= len(data)
 
-    def next(self) -> bytes | None:
-        """Return the next whole PDU, or ``None`` until more octets are fed.
+    def next(self) -> Element | None:
+        """Return the next whole PDU, a constructed element, or ``None`` until more octets are fed.
 
         Raises:
             MalformedBer, TooDeep, TooLarge: the stream cannot be followed any further.
         """
-        if not self._steps or self._open:
-            self._follow()
-        if not self._steps or self._open or len(self._buffer) < self._position:
+        if self._lacking > 0:
             return None
-        pdu = bytes(memoryview(self._buffer)[: self._position])
-        del self._buffer[: self._position]
-        self._position = self._steps = 0
-        return pdu
+        self._join()
+        if not self._enclosing and not self._data[self._position] & _CONSTRUCTED:
+            raise MalformedBer("what begins is no PDU; the peer may speak another protocol")
+        return self._walk()
 
-    def _follow(self) -> None:
-        """Go past headers, and past contents of known length, up to the end of the PDU or of what has come."""
-        buffer, position, open_, steps = self._buffer, self._position, self._open, self._steps
+    def only(self) -> Element:
+        """Return the one element that was fed, which may be primitive.
+
+        Raises:
+            MalformedBer, TooDeep, TooLarge: as the names say.
+        """
+        self._join()
+        element = self._walk()
+        if element is None:
+            raise MalformedBer(f"{len(self._data)} octets end inside an element")
+        if self._position < len(self._data):
+            raise MalformedBer(f"{len(self._data) - self._position} octets follow the only element")
+        return element
+
+    def _join(self) -> None:
+        """Put together what has still to be seen; places are counted from where that begins."""
+        if not self._later:
+            return
+        seen, self._position = self._position, 0
+        self._data = b"".join((self._data[seen:], *self._later))
+        self._later.clear()
+        self._limit -= seen
+        self._end -= seen
+        self._enclosing = [(siblings, end - seen) for siblings, end in self._enclosing]
+
+    def _walk(self) -> Element | None:  # noqa: C901  one loop without calls: a client spends most of its time here
+        """Go on to the end of the element, or of what has come; raises what ``next`` does."""
+        data, position, siblings, end = self._data, self._position, self._siblings, self._end
+        enclosing, limit, start, lacking = self._enclosing, self._limit, position, 1
         try:
-            while not steps or open_:
-                tag, constructed, length, start = _read_header(buffer, position)
-                if not steps and not constructed:
-                    raise MalformedBer("what begins is no PDU; the peer may speak another protocol")
-                steps += 1
-                if length == INDEFINITE:
-                    open_ += 1
-                    position = start
+            for step in range(self._steps, _STEPS_MAX):
+                start, self._steps = position, step
+                first, length = data[position], data[position + 1]
+                tag = _TAGS[first]
+                position += 2
+                if tag < 0:
+                    tag, length, position = _read_long_tag(data, start)
+                if length == _LONG and first & _CONSTRUCTED:
+                    stop = _UNKNOWN
                 else:
-                    open_ -= tag == END_OF_CONTENTS
-                    position = start + length
-                if open_ > self._limits.depth_max:
-                    raise TooDeep(f"a PDU nests deeper than {self._limits.depth_max} levels")
-                if position > self._limits.pdu_bytes_max or steps > ELEMENTS_MAX:
-                    raise TooLarge(f"a PDU exceeds {self._limits.pdu_bytes_max} octets or {ELEMENTS_MAX} elements")
+                    if length >= _LONG:
+                        length, position = _read_length(data, position, length)
+                    stop = position + length
+                    if stop > end or stop > limit:
+                        raise self._run_over(stop)
+                if first & _CONSTRUCTED:
+                    children: list[Element] = []
+                    siblings.append((tag, children))
+                    enclosing.append((siblings, end))
+                    siblings, end = children, stop
+                    if len(enclosing) > self._limits.depth_max:
+                        raise TooDeep(f"elements nest deeper than {self._limits.depth_max} levels")
+                elif tag:
+                    content = data[position:stop]
+                    if len(content) < length:
+                        lacking = length - len(content)
+                        break
+                    siblings.append((tag, content))
+                    position = stop
+                elif end >= _FAR and enclosing and not length:
+                    siblings, end = enclosing.pop()
+                else:
+                    raise MalformedBer("an end-of-contents with contents, or one that closes nothing")
+                while position == end:
+                    siblings, end = enclosing.pop()
+                if not enclosing:
+                    return self._finish(siblings[0], position)
+            else:
+                raise TooLarge(f"a PDU of more than {ELEMENTS_MAX} elements")
         except IndexError:
             pass  # more octets are needed
-        self._position, self._open, self._steps = position, open_, steps
+        self._position, self._siblings, self._end, self._lacking = start, siblings, end, lacking
+        return None
+
+    def _run_over(self, stop: int) -> MalformedBer | TooLarge:
+        if stop > self._limit:
+            return TooLarge(f"a PDU exceeds {self._limits.pdu_bytes_max} octets")
+        return MalformedBer("an element runs past its container")
+
+    def _finish(self, element: Element, position: int) -> Element:
+        """Hand out a whole element, and make ready for what follows it."""
+        self._position, self._siblings, self._end, self._steps = position, [], _UNKNOWN, 0
+        self._limit = position + self._limits.pdu_bytes_max
+        self._lacking = int(position == len(self._data))
+        return element
 
 
 def decode(data: bytes, depth_max: int = DEPTH_MAX) -> Element:
@@ -109,98 +185,45 @@ def decode(data: bytes, depth_max: int = DEPTH_MAX) -> Element:
     Raises:
         MalformedBer, TooDeep, TooLarge: as the names say.
     """
-    try:
-        return _decode(data, depth_max)
-    except IndexError:
-        raise MalformedBer(f"the {len(data)} octets end inside an element") from None
-
-
-def _decode(data: bytes, depth_max: int) -> Element:
-    top: list[Element] = []
-    siblings, end, indefinite = top, len(data), False
-    enclosing: list[tuple[list[Element], int, bool]] = []
-    position = 0
-    for _ in range(2 * ELEMENTS_MAX):  # an element begins and ends
-        if position == end and not indefinite:
-            if not enclosing:
-                return _only(top)
-            siblings, end, indefinite = enclosing.pop()
-            continue
-        tag, constructed, length, position = _read_header(data, position)
-        if position + length > end:
-            raise MalformedBer(f"an element runs past its container at octet {position}")
-        if constructed:
-            enclosing.append((siblings, end, indefinite))
-            children: list[Element] = []
-            siblings.append((tag, children))
-            siblings, indefinite = children, length == INDEFINITE
-            if not indefinite:
-                end = position + length
-            if len(enclosing) > depth_max:
-                raise TooDeep(f"elements nest deeper than {depth_max} levels")
-        elif tag != END_OF_CONTENTS:
-            siblings.append((tag, data[position : position + length]))
-            position += length
-        elif indefinite:
-            siblings, end, indefinite = enclosing.pop()
-        else:
-            raise MalformedBer(f"an end-of-contents closes nothing at octet {position}")
-    raise TooLarge(f"a PDU of more than {ELEMENTS_MAX} elements")
-
-
-def _only(elements: list[Element]) -> Element:
-    if len(elements) != 1:
-        raise MalformedBer(f"one element expected, {len(elements)} found")
-    return elements[0]
+    reader = Reader(Limits(_FAR, depth_max))
+    reader.feed(data)
+    return reader.only()
 
 
 def encode(element: Element) -> bytes:
     """Return the octets of ``element``, all lengths definite."""
     tag, content = element
     if isinstance(content, bytes):
-        return _identifier(tag, constructed=False) + _length(len(content)) + content
-    body = b"".join(map(encode, content))
-    return _identifier(tag, constructed=True) + _length(len(body)) + body
+        return _header(tag, 0, len(content)) + content
+    body = b"".join([encode(inner) for inner in content])
+    return _header(tag, _CONSTRUCTED, len(body)) + body
 
 
-def _read_header(data: bytes | bytearray, position: int) -> tuple[int, bool, int, int]:
-    """Return tag, whether it is constructed, length of content, start of content.
+def _read_long_tag(data: bytes, start: int) -> tuple[int, int, int]:
+    """Return tag, first octet of the length, and where the next begins, of a header that is not two octets.
 
     Raises:
         IndexError: more octets are needed.
         MalformedBer: no continuation can make a header of it.
     """
-    first = data[position]
-    number = first & 0x1F
-    length = data[position + 1]
-    position += 2
-    if number == 0x1F:
-        number, position = _read_number(data, position - 1)
-        length = data[position]
-        position += 1
-    if length == 0x80:
-        if not first & 0x20:
-            raise MalformedBer("a primitive element of indefinite length")
-        length = INDEFINITE
-    elif length > 0x80:
-        length, position = _read_length(data, position, length & 0x7F)
-    tag = (first & 0xC0) << 24 | number
-    if tag == END_OF_CONTENTS and (first or length):
-        raise MalformedBer("an end-of-contents with contents")
-    return tag, bool(first & 0x20), length, position
+    first, number, position = data[start], 0, start
+    if first & _NUMBER == _NUMBER:
+        for position in range(start + 1, start + 1 + _NUMBER_OCTETS_MAX):
+            number = number << 7 | data[position] & 0x7F
+            if data[position] < 0x80:
+                break
+        else:
+            raise MalformedBer(f"a tag number of more than {_NUMBER_OCTETS_MAX} octets")
+    position += 1
+    if tag := (first & 0xC0) << 24 | number:
+        return tag, data[position], position + 1
+    raise MalformedBer("an end-of-contents that is constructed or has contents")
 
 
-def _read_number(data: bytes | bytearray, position: int) -> tuple[int, int]:
-    number = 0
-    for octet in range(_NUMBER_OCTETS_MAX):
-        value = data[position + octet]
-        number = number << 7 | value & 0x7F
-        if value < 0x80:
-            return number, position + octet + 1
-    raise MalformedBer(f"a tag number of more than {_NUMBER_OCTETS_MAX} octets")
-
-
-def _read_length(data: bytes | bytearray, position: int, octets: int) -> tuple[int, int]:
+def _read_length(data: bytes, position: int, first: int) -> tuple[int, int]:
+    if first == _LONG:
+        raise MalformedBer("a primitive element of indefinite length")
+    octets = first & 0x7F
     if octets > _LENGTH_OCTETS_MAX:
         raise MalformedBer(f"a length of {octets} octets")
     end = position + octets
@@ -208,13 +231,14 @@ def _read_length(data: bytes | bytearray, position: int, octets: int) -> tuple[i
     return int.from_bytes(data[position:end], "big"), end
 
 
-@lru_cache(maxsize=1024)
-def _identifier(tag: int, *, constructed: bool) -> bytes:
-    first = tag >> 24 & 0xC0 | 0x20 * constructed
-    number = tag & 0xFFFFFF
-    if number < 0x1F:
-        return bytes([first | number])
-    return bytes([first | 0x1F]) + base128(number)
+@lru_cache(maxsize=4096)
+def _header(tag: int, constructed: int, length: int) -> bytes:
+    first, number = tag >> 24 & 0xC0 | constructed, tag & 0xFFFFFF
+    identifier = bytes([first | number]) if number < _NUMBER else bytes([first | _NUMBER]) + base128(number)
+    if length < _LONG:
+        return identifier + bytes([length])
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return identifier + bytes([_LONG | len(octets)]) + octets
 
 
 def base128(number: int) -> bytes:
@@ -223,10 +247,3 @@ def base128(number: int) -> bytes:
     while number := number >> 7:
         octets.append(number & 0x7F | 0x80)
     return bytes(reversed(octets))
-
-
-def _length(length: int) -> bytes:
-    if length < 0x80:
-        return bytes([length])
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes([0x80 | len(octets)]) + octets

@@ -10,6 +10,7 @@
     │   └── WrongReference     an answer to a question that was not asked
     ├── OutOfTurn              an APDU that this state of the association does not allow
     ├── MalformedQuery         a query text or tree that cannot be read
+    ├── ProfileError           a target's profile that cannot be
     ├── DiagnosticError        carries a Bib-1 condition: raised by a backend to refuse, or received
     │   ├── UnsupportedQuery   a readable query that uses what we do not support
     │   └── TargetDiagnostic   what a target answered in place of a result
@@ -63,6 +64,10 @@ class OutOfTurn(Z3950Error):
 
 class MalformedQuery(Z3950Error):
     """A query that cannot be read: bad PQF, a broken RPN tree, or nesting beyond the limit."""
+
+
+class ProfileError(Z3950Error):
+    """A profile with a key that is unknown or holds what it cannot; correct the file."""
 
 
 class DiagnosticError(Z3950Error):

@@ -13,6 +13,16 @@ OPAC = f"{Z3950}.5.102"
 GRS1 = f"{Z3950}.5.105"
 XML = f"{Z3950}.5.109.10"
 
+TASK_PACKAGE = f"{Z3950}.5.106"
+
+ITEM_ORDER = f"{Z3950}.9.4"
+SEARCH_RESULT_1 = f"{Z3950}.10.1"
+ILL_APDU = "1.0.10161.2.1"
+"""An ISO 10161 APDU, as the item request of an ItemOrder may be."""
+CHARSET_NEGOTIATION = f"{Z3950}.15.3"
+CHARSET_BY_NAME = f"{Z3950}.15.1000.81.1"
+"""What YAZ puts before the name of a charset that is no form of ISO 10646."""
+
 SYNTAXES = {
     "unimarc": UNIMARC,
     "usmarc": USMARC,

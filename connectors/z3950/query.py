@@ -8,10 +8,11 @@ A term's charset is a fact about the target, so it is named when the tree is wri
 proximity and the query types other than 1 and 101, which are refused by diagnostic.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Annotated, TypeAlias
 
 from connectors.z3950 import oid
@@ -47,6 +48,8 @@ class Use(IntEnum):
     PUBLISHER = 1018
 
 
+_QUERIES_MAX = 64
+"""One query goes to many targets, and is written once for those that read the same charset."""
 USE = 1
 """The attribute type of ``Use``; others are relation 2, position 3, structure 4, truncation 5, completeness 6."""
 
@@ -176,8 +179,9 @@ def substitute(query: Query, queries: Mapping[str, Query]) -> Query:
     return type(query)(substitute(query.left, queries), substitute(query.right, queries))
 
 
+@lru_cache(maxsize=_QUERIES_MAX)
 def encode_query(query: Query, charset: str) -> Element:
-    """Return ``query`` as the [21] element of a SearchRequest: type 1, its terms in ``charset``.
+    """Return ``query`` as the [21] element of a SearchRequest: type 1, its terms in ``charset``. Do not change it.
 
     Raises:
         MalformedQuery: it nests too deep, or a term cannot be written in ``charset``.
@@ -234,9 +238,25 @@ def _charset_named(charset: str) -> Iterator[None]:
         raise MalformedQuery(f"the query cannot be written in {charset}: {error.reason}") from None
 
 
+def write_attributes(attributes: Iterable[Attribute]) -> Element:
+    """Return the [44] element, an AttributeList."""
+    return _ATTRIBUTE_LIST, [_ATTRIBUTE.write(_to_wire(attribute)) for attribute in attributes]
+
+
+def read_attributes(element: Element, attribute_set: str) -> tuple[Attribute, ...]:
+    """Return the attributes of a [44] element; ``attribute_set`` is the OID of those that name none.
+
+    Raises:
+        MalformedQuery, MalformedApdu: it is no AttributeList.
+    """
+    tag, content = element
+    if tag != _ATTRIBUTE_LIST:
+        raise MalformedQuery(f"an AttributeList has the tag [44], not {tag_name(tag)}")
+    return tuple(_from_wire(each, attribute_set) for each in _ATTRIBUTES.unpack(content))
+
+
 def _write_term(term: Term, charset: str) -> Element:
-    attributes = [_ATTRIBUTE.write(_to_wire(attribute)) for attribute in term.attributes]
-    return _ATTRIBUTES_PLUS_TERM, [(_ATTRIBUTE_LIST, attributes), (_GENERAL, term.value.encode(charset))]
+    return _ATTRIBUTES_PLUS_TERM, [write_attributes(term.attributes), (_GENERAL, term.value.encode(charset))]
 
 
 def _write(query: Query, charset: str, depth: int) -> Element:
@@ -269,11 +289,10 @@ def _read_term(element: Element, charset: str, attribute_set: str) -> Term:
     if tag != _ATTRIBUTES_PLUS_TERM:
         raise UnsupportedQuery(3, f"operand {tag_name(tag)}")
     match content:
-        case [(list_tag, attributes), (kind, value)] if list_tag == _ATTRIBUTE_LIST:
+        case [(list_tag, _) as attributes, (kind, value)] if list_tag == _ATTRIBUTE_LIST:
             if kind not in _TERM_READERS:
                 raise UnsupportedQuery(229, f"term of type {tag_name(kind)}")
-            wire = _ATTRIBUTES.unpack(attributes)
-            return Term(_TERM_READERS[kind](value, charset), tuple(_from_wire(each, attribute_set) for each in wire))
+            return Term(_TERM_READERS[kind](value, charset), read_attributes(attributes, attribute_set))
     raise MalformedQuery("an operand is a list of attributes and a term")
 
 

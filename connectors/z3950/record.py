@@ -5,7 +5,7 @@ the fragments of level 2 segmentation, which we never negotiate.
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from connectors.z3950 import oid
 from connectors.z3950.asn1 import (
@@ -50,10 +50,23 @@ class Diagnostic:
         return self.addinfo or self.addinfo_international or ""
 
 
-EXTERNAL = replace(sequence(External), tag=8)
+@dataclass(frozen=True, slots=True)
+class ForeignDiagnostic(External):
+    """A diagnostic in a format that is not the default one."""
+
+
+AnyDiagnostic: TypeAlias = Diagnostic | ForeignDiagnostic
+
+_EXTERNAL_TAG = 8
+EXTERNAL = replace(sequence(External), tag=_EXTERNAL_TAG)
 DIAGNOSTIC = sequence(Diagnostic)
-DIAG_REC = Choice({Diagnostic: DIAGNOSTIC, External: EXTERNAL})
+_FOREIGN = replace(sequence(ForeignDiagnostic), tag=_EXTERNAL_TAG)
+DIAG_REC = Choice({Diagnostic: DIAGNOSTIC, ForeignDiagnostic: _FOREIGN})
 """A diagnostic in the default format, or in a foreign one."""
+
+
+_SURROGATE = explicit(2, DIAG_REC)
+_RECORD = Choice({External: explicit(1, EXTERNAL), Diagnostic: _SURROGATE, ForeignDiagnostic: _SURROGATE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +74,7 @@ class NamePlusRecord:
     """One place of a result set: a record, or the (surrogate) diagnostic that says why it is missing."""
 
     name: Annotated[str | None, implicit(0, STRING)] = None
-    record: Annotated[
-        External | Diagnostic,
-        explicit(1, Choice({External: explicit(1, EXTERNAL), Diagnostic: explicit(2, DIAG_REC)})),
-    ]
+    record: Annotated[External | AnyDiagnostic, explicit(1, _RECORD)]
 
 
 RECORDS = implicit(28, sequence_of(sequence(NamePlusRecord)))
@@ -75,15 +85,28 @@ def bib1(condition: int, text: str = "") -> Diagnostic:
     return Diagnostic(oid.BIB1_DIAGNOSTICS, condition, text)
 
 
+def external_of(reference: str, value: Element) -> External:
+    """Return ``value`` as a single ASN.1 value under the OID of its definition."""
+    return External(reference, single_asn1=(context(0), [value]))
+
+
+def value_of(external: External) -> Element:
+    """Return the single ASN.1 value that ``external`` holds; raise ``MalformedApdu`` if it does not."""
+    content = external.single_asn1[1] if external.single_asn1 else b""
+    if isinstance(content, bytes) or len(content) != 1:
+        raise MalformedApdu("a single ASN.1 value must be exactly one element")
+    return content[0]
+
+
 def to_external(syntax: str, data: bytes) -> External:
     """Return a record's octets as the standard wants its syntax sent; MARC and XML octet-aligned.
 
     SUTRS text becomes an InternationalString (REC.2); for OPAC, GRS-1 and Explain ``data`` is the BER of the record.
     """
     if syntax == oid.SUTRS:
-        return External(syntax, single_asn1=(context(0), [STRING.write(data.decode("utf-8", "surrogateescape"))]))
+        return external_of(syntax, STRING.write(data.decode("utf-8", "surrogateescape")))
     if syntax in _ASN1_SYNTAXES:
-        return External(syntax, single_asn1=(context(0), [decode(data)]))
+        return external_of(syntax, decode(data))
     return External(syntax, octet_aligned=data)
 
 
@@ -93,14 +116,11 @@ def from_external(external: External) -> bytes:
         return external.octet_aligned
     if external.single_asn1 is None:
         raise MalformedApdu("an EXTERNAL that holds no value we can read")
-    content = external.single_asn1[1]
-    if isinstance(content, bytes) or len(content) != 1:
-        raise MalformedApdu("a single ASN.1 value must be exactly one element")
-    tag, inner = content[0]
+    tag, inner = value = value_of(external)
     if tag in (OCTETS.tag, STRING.tag, VISIBLE_STRING.tag):
         text: str = STRING.unpack(inner)
         return text.encode("utf-8", "surrogateescape")
-    return encode(content[0])
+    return encode(value)
 
 
 _ASN1_SYNTAXES = frozenset({oid.OPAC, oid.GRS1, oid.EXPLAIN})

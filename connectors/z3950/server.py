@@ -4,7 +4,8 @@
     async with server:
         ...
 
-Absent on purpose: TLS, which a proxy in front gives, and authentication: what is served is public.
+Absent on purpose: TLS, which a proxy in front gives, and authentication: what is served is public, and whoever orders
+is for the backend to know.
 """
 
 import asyncio

@@ -25,6 +25,7 @@ from connectors.z3950.apdu import (
     SearchResponse,
     Segment,
 )
+from connectors.z3950.apdu_services import ExtendedServicesRequest, ExtendedServicesResponse
 from connectors.z3950.apdu_sets import (
     DeleteResultSetRequest,
     DeleteResultSetResponse,
@@ -33,7 +34,7 @@ from connectors.z3950.apdu_sets import (
     SortRequest,
     SortResponse,
 )
-from connectors.z3950.ber import Framer, Limits
+from connectors.z3950.ber import Limits, Reader
 from connectors.z3950.errors import OutOfTurn, TooLarge, WrongReference
 from connectors.z3950.record import NamePlusRecord
 
@@ -54,6 +55,7 @@ OPERATIONS: Mapping[type[Apdu], type[Apdu]] = {
     DeleteResultSetRequest: DeleteResultSetResponse,
     ScanRequest: ScanResponse,
     SortRequest: SortResponse,
+    ExtendedServicesRequest: ExtendedServicesResponse,
 }
 """Which response ends the operation that a request begins."""
 
@@ -87,12 +89,11 @@ class Session:
 
     def __init__(self, limits: Limits) -> None:
         self.state = State.START
-        self._limits = limits
-        self._framer = Framer(limits)
+        self._reader = Reader(limits)
 
     def feed(self, data: bytes) -> None:
         """Add what the network delivered."""
-        self._framer.feed(data)
+        self._reader.feed(data)
 
     def next(self) -> Apdu | None:
         """Return the next whole APDU, or ``None`` until more octets are fed.
@@ -101,19 +102,19 @@ class Session:
             ProtocolViolation: the peer's octets or APDU cannot be accepted.
             OutOfTurn: the APDU may not come now, or not from that side.
         """
-        pdu = self._framer.next()
-        if pdu is None:
+        element = self._reader.next()
+        if element is None:
             return None
-        apdu = codec.decode(pdu, self._limits.depth_max)
+        apdu = codec.from_element(element)
         if type(apdu) not in self._receives:
             raise OutOfTurn(f"{type(apdu).__name__} is not the peer's to send")
         self.state = advance(self.state, apdu)
         return apdu
 
-    def send(self, apdu: Apdu) -> bytes:
-        """Return the octets of ``apdu``; raise ``OutOfTurn`` if it may not be sent now."""
+    def send(self, apdu: Apdu, reference_id: bytes | None = None) -> bytes:
+        """Return the octets of ``apdu``, under ``reference_id``; raise ``OutOfTurn`` if it may not be sent now."""
         self.state = advance(self.state, apdu)
-        return codec.encode(apdu)
+        return codec.encode(apdu, reference_id)
 
     def close(self, reason: CloseReason, text: str | None = None) -> bytes:
         """Return the octets of a Close; none if the association is closed already."""
@@ -129,7 +130,7 @@ class TargetSession(Session):
 
     def answer(self, request: Apdu, response: Apdu) -> bytes:
         """Return the octets of ``response`` under the reference id of ``request``."""
-        return self.send(replace(response, reference_id=request.reference_id))
+        return self.send(response, request.reference_id)
 
 
 class OriginSession(Session):
@@ -146,9 +147,8 @@ class OriginSession(Session):
     def request(self, request: Apdu) -> bytes:
         """Return the octets of ``request`` under a fresh reference id."""
         reference_id = b"%d" % next(self._numbers)
-        numbered = replace(request, reference_id=reference_id)
-        octets = self.send(numbered)
-        self._waiting[reference_id] = numbered
+        octets = self.send(request, reference_id)
+        self._waiting[reference_id] = request
         return octets
 
     def next(self) -> Apdu | None:
@@ -166,7 +166,7 @@ class OriginSession(Session):
             reference_id = self._reference(apdu)
             if not isinstance(apdu, Segment):
                 del self._waiting[reference_id]
-                return self._joined(replace(apdu, reference_id=reference_id))
+                return self._joined(reference_id, apdu)
             self._keep(reference_id, apdu)
 
     def _reference(self, apdu: Apdu) -> bytes:
@@ -186,8 +186,10 @@ class OriginSession(Session):
             raise TooLarge(f"segments bring more than the {request.number_of_records_requested} records asked for")
         self._segments[reference_id] = records
 
-    def _joined(self, response: Apdu) -> Apdu:
-        segments = self._segments.pop(response.reference_id or b"", ())
+    def _joined(self, reference_id: bytes, response: Apdu) -> Apdu:
+        segments = self._segments.pop(reference_id, ())
+        if response.reference_id is None:
+            response = replace(response, reference_id=reference_id)
         if segments and isinstance(response, PresentResponse):
             return replace(response, records=segments + (response.records or ()))
         return response

@@ -94,8 +94,12 @@ def lay_ground(folder: Path, libraries: Sequence[Library], now: datetime, gatewa
 
 
 def write_connector_settings(ground: Ground, libraries: Iterable[Library], ports: Mapping[str, Ports],
-                             gateway_port: int, kiosk_ports: Mapping[str, int] = MappingProxyType({})) -> None:
-    """Write each library's settings once its ILS's ports are known; ``kiosk_ports`` is where machines will ask."""
+                             gateway_port: int, kiosk_ports: Mapping[str, int] = MappingProxyType({}),
+                             face_ports: Mapping[str, tuple[int, int]] = MappingProxyType({})) -> None:
+    """Write each library's settings once its ILS's ports are known; ``kiosk_ports`` is where machines will ask.
+
+    ``face_ports`` is where the union catalogue is served over Z39.50 and over SRU.
+    """
     for library in libraries:
         profile, credentials, mapping = library.sip2, library.credentials, item_mapping(library)
         sip2 = {"port": ports[library.slug].sip2, "charset": profile.charset, "terminator": _name(profile.terminator),
@@ -112,9 +116,11 @@ def write_connector_settings(ground: Ground, libraries: Iterable[Library], ports
         if library.z3950 is not None and ports[library.slug].z3950:
             syntax = "usmarc" if library.marc.format is MarcFormat.MARC21 else "unimarc"
             sections["z3950"] = {"port": ports[library.slug].z3950, "database": library.z3950.database,
-                                 "syntax": syntax}
+                                 "syntax": syntax, "query_charset": library.z3950.query_charset}
         if library.slug in kiosk_ports:
             sections["[kiosk]"] = {"port": kiosk_ports[library.slug], "place": KIOSK_PLACE, "alliance_bin": "9"}
+        if library.slug in face_ports:
+            sections["faces"] = dict(zip(("z3950_port", "sru_port"), face_ports[library.slug], strict=True))
         _write_toml(ground.connector_settings(library), top, sections)
 
 

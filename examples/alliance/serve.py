@@ -19,9 +19,9 @@ from pathlib import Path
 
 from connectors.agent.app import run_connector
 from connectors.agent.config import Settings as ConnectorSettings
-from connectors.agent.config import SettingsRefused
 from connectors.agent.journal import JournalFailed
 from connectors.desk.api import serve_desk
+from connectors.faces import FacesSettings, serve_faces
 from connectors.kiosk import KioskSettings, serve_kiosks
 from examples.alliance.clock import Clock, clock_of
 from examples.alliance.ground import Ground
@@ -29,8 +29,9 @@ from examples.alliance.roster import Library, load_roster, with_varied_dialects
 from examples.ils.app import host
 from federation.app import run_gateway
 from federation.config import Settings as GatewaySettings
-from federation.storage.database import StorageFailed
+from federation.storage.engine import StorageFailed
 from trust.errors import TrustError
+from trust.settings import SettingsRefused
 
 Probe = Callable[[str], None]
 
@@ -85,6 +86,7 @@ async def _connectors(options: argparse.Namespace, chosen: list[Library]) -> Non
                 run_connector(settings, clock=_clock(options), probe=_probe(options)))
             await stack.enter_async_context(serve_desk(connector, settings.desk_socket))
             await stack.enter_async_context(serve_kiosks(connector, KioskSettings.read(settings.kiosk)))
+            await stack.enter_async_context(serve_faces(connector, FacesSettings.read(settings.faces)))
         _ready(options)
         await _stopped()
 

@@ -58,8 +58,10 @@ class Town:
         self.libraries: tuple[Library, ...] = with_varied_dialects(load_roster(libraries))
         self.ground = Ground(folder)
         self.parts = _parts(libraries, spread)
-        self.port = free_port()
-        self.kiosks = {library.slug: free_port() for library in self.libraries[:KIOSKS]}
+        ports = iter(free_ports(1 + KIOSKS + 2 * libraries))
+        self.port = next(ports)
+        self.kiosks = {library.slug: next(ports) for library in self.libraries[:KIOSKS]}
+        self.faces = {library.slug: (next(ports), next(ports)) for library in self.libraries}
         self._redis = redis
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._stack = AsyncExitStack()
@@ -207,7 +209,7 @@ class Town:
         ports: dict[str, Ports] = {}
         for part in systems:
             ports |= await self._ports_of(part)
-        write_connector_settings(self.ground, self.libraries, ports, self.port, self.kiosks)
+        write_connector_settings(self.ground, self.libraries, ports, self.port, self.kiosks, self.faces)
         for kind in ("gateway", "connectors"):
             started = [part for part in self.parts if part.kind == kind]
             for part in started:
@@ -259,16 +261,24 @@ def _of(look: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
 
 
 def free_port() -> int:
-    """Return a port of the loopback that nobody uses just now.
+    """Return a port of the loopback that nobody uses just now."""
+    return free_ports(1)[0]
 
-    It lies below the range from which systems take the ports of outgoing connections, so that none of those takes it
+
+def free_ports(count: int) -> list[int]:
+    """Return several ports of the loopback that nobody uses just now.
+
+    They lie below the range from which systems take the ports of outgoing connections, so that none of those takes one
     before whoever asked listens there.
     """
-    for port in SystemRandom().sample(PORTS, 100):
+    free: list[int] = []
+    for port in SystemRandom().sample(PORTS, len(PORTS)):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
-    raise NotInTime("no free port on the loopback among a hundred; stop what runs there")
+            free.append(port)
+        if len(free) == count:
+            return free
+    raise NotInTime(f"no {count} free ports on the loopback; stop what runs there")
 
 
 def by_agency(libraries: Iterable[Library]) -> dict[str, Library]:

@@ -51,7 +51,7 @@ class Z3950Face:
             raise DiagnosticError(_UNKNOWN_DATABASE, database)
         return sorted(self._find(query))
 
-    async def record(self, result_set: list[int], index: int, syntax: str) -> bytes:
+    async def record(self, result_set: list[int], index: int, syntax: str, _charset: str | None) -> bytes:
         """Return a record as it stands in the catalogue file. Raises ``DiagnosticError``."""
         if syntax != self._syntax:
             raise DiagnosticError(_UNSUPPORTED_SYNTAX, syntax)

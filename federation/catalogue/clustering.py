@@ -2,23 +2,34 @@
 
 Each rule compares one kind of fact and gives a reason with points, for or against; a record that is silent gives none.
 The sum decides, and a veto (another volume, edition, language or translator) outweighs everything. A volume's own ISBN
-nearly decides alone; without one, title, author, publisher, year and volume must all agree. The ISBN of a set says
-nothing about which volume is meant. Deliberately absent: where records are kept and how candidates are fetched; the
-match keys only say under which names to look.
+nearly decides alone; without one, the title and three more of author, translator, publisher, year and pages must agree.
+The ISBN of a set says nothing about which volume is meant. The labelled pairs of ``tests/vectors/clustering`` judge it.
+Deliberately absent: where records are kept and how candidates are fetched; the match keys only say under which names to
+look.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 from federation.catalogue.features import Features, features_of
+from federation.catalogue.forms import places
+from federation.catalogue.likeness import MISTYPED_MIN, is_slip, opposed, same_name, same_publisher, similar
 from schemas.bib import Bib
 
 SAME_MIN = 60
 """Points from which two records are one book: title 25, author 15, publisher 10, year 10; or an ISBN without doubt."""
 VETO = -1000
 """Points of a difference that no agreement can outweigh."""
-SIMILAR_TITLE_MIN = 0.6
-"""Share of common character pairs (Dice) from which two titles may be variants of one."""
+PAGES_MIN = 50
+"""Pages from which their number tells one book from another."""
+
+
+HAN_END, LATIN_END = 2, 6
+"""Characters of a title's beginning or end under which a mistyped one is looked for."""
+_ANNUAL = re.compile(r"(?:年鉴|年报|年刊|yearbook|annual|almanac)(?:(?:19|20)[0-9]{2}){1,2}$")
 
 
 class Reason(NamedTuple):
@@ -59,27 +70,28 @@ def match_keys(bib: Bib) -> tuple[str, ...]:
     return keys_of(features_of(bib))
 
 
+@lru_cache(maxsize=1 << 12)
 def keys_of(features: Features) -> tuple[str, ...]:
     """Return the match keys of a record whose features are known."""
-    volume = features.volume
-    titles = [(title, volume) for title in features.titles[:2]] + [(features.volume_title, "")]
+    volumes = places(features.volume)
     return (
         *(f"isbn:{isbn}" for isbn in features.isbns),
-        *(f"set:{isbn}:{volume}" for isbn in features.set_isbns),
-        *((f"csbn:{features.book_number}:{volume}",) if features.book_number else ()),
+        *(f"set:{isbn}:{volume}" for isbn in features.set_isbns for volume in volumes),
+        *(f"csbn:{features.book_number}:{volume}" for volume in volumes if features.book_number),
         *(f"number:{number}" for number in features.system_numbers),
-        *(f"title:{title}:{part}:{features.year}" for title, part in titles if title and features.year is not None),
+        *(f"title:{key}:{features.year}" for key in features.title_keys if features.year is not None),
+        *(f"pages:{author}:{features.year}:{features.pages}" for author in features.authors[:1]
+          if features.year is not None and features.pages is not None and features.pages >= PAGES_MIN),
+        *(f"slip:{author}:{features.year}:{volume}:{end}" for author in features.authors[:1]
+          if features.year is not None for end in _ends(features.titles) for volume in volumes),
     )
 
 
-def partition(members: Sequence[Features]) -> list[list[int]]:
-    """Return the positions of ``members`` in groups that hold together by decisions of ``same``."""
-    groups: list[list[int]] = []
-    for position, features in enumerate(members):
-        linked = [group for group in groups if any(compare(features, members[other]).same for other in group)]
-        groups = [group for group in groups if group not in linked]
-        groups.append(sorted([position, *(other for group in linked for other in group)]))
-    return sorted(groups)
+def _ends(titles: tuple[str, ...]) -> tuple[str, ...]:
+    """Return how a title begins and ends: a slip of the pen leaves one of them, or both, as it is."""
+    main = titles[0] if titles else ""
+    length = LATIN_END if main.isascii() else HAN_END
+    return (f"{main[:length]}-", f"-{main[-length:]}") if len(main) >= max(MISTYPED_MIN, length) else ()
 
 
 def _isbn(left: Features, right: Features) -> Reason | None:
@@ -113,16 +125,32 @@ def _title(left: Features, right: Features) -> Reason | None:
     if shared:
         return Reason("title_same", 25, max(shared, key=lambda title: (len(title), title)))
     detail = f"{left.titles[0]} | {right.titles[0]}"
-    if any(_similar(one, other) for one in mine for other in yours):
-        return Reason("title_similar", 10, detail)
+    if not set(left.sounds).isdisjoint(right.sounds):  # written in pinyin, or mistyped as whoever types pinyin does
+        return Reason("title_same_in_pinyin", 25, detail)
+    pairs = tuple(product(mine, yours))
+    if any(is_slip(*pair) and not opposed(*pair) for pair in pairs):
+        return Reason("title_slip", 10, detail)
+    if any(similar(*pair) for pair in pairs):
+        return Reason("title_similar", 5, detail)
     return Reason("title_differs", -60, detail)
 
 
-def _subtitle(left: Features, right: Features) -> Reason | None:
-    """Tell apart the books of one serial title (高考必备: 语文 and 高考必备: 数学)."""
-    if not (left.subtitle and right.subtitle) or _similar(left.subtitle, right.subtitle):
-        return None
-    return Reason("subtitle_differs", -15, f"{left.subtitle} | {right.subtitle}")
+def _part(left: Features, right: Features) -> Reason | None:
+    """Tell apart the books of one serial title (高考必备: 语文 and 高考必备: 数学), and the named parts of a work."""
+    mine, yours = _part_named(left), _part_named(right)
+    if mine and yours:
+        if opposed(mine, yours):
+            return Reason("part_differs", VETO, f"{mine} | {yours}")
+        return None if similar(mine, yours) else Reason("subtitle_differs", -20, f"{mine} | {yours}")
+    for part, other in ((left, right), (right, left)):
+        if part.volume_title and not part.volume and not other.volume and not any(
+                part.volume_title in title for title in other.titles):
+            return Reason("part_differs", -30, f"{mine or '-'} | {yours or '-'}")
+    return None
+
+
+def _part_named(features: Features) -> str:
+    return features.subtitle or ("" if features.volume else features.volume_title)
 
 
 def _volume(left: Features, right: Features) -> Reason | None:
@@ -130,15 +158,29 @@ def _volume(left: Features, right: Features) -> Reason | None:
     if left.volume == right.volume:
         return Reason("volume_same", 0, detail) if left.volume else None
     numbered, bare = (left, right) if left.volume else (right, left)
-    if not bare.volume and numbered.volume_title and numbered.volume_title in bare.titles:
-        return Reason("volume_by_title", 0, numbered.volume_title)
+    if not bare.volume:
+        named = {numbered.volume_title, *(title + numbered.volume for title in numbered.titles[:1])} - {""}
+        by_title = named.intersection(bare.titles)
+        return Reason("volume_by_title", 0, min(by_title)) if by_title else Reason("volume_differs", VETO, detail)
+    if left.volume in places(right.volume) or right.volume in places(left.volume):
+        return Reason("volume_may_agree", 0, detail)
     return Reason("volume_differs", VETO, detail)
 
 
 def _edition(left: Features, right: Features) -> Reason | None:
     if not (left.edition and right.edition) or left.edition == right.edition:
         return None
+    one, other = sorted((left.edition, right.edition), key=lambda edition: edition.rstrip("r"))
+    if one.rstrip("r") == other.rstrip("r") or (one == "r" and other != "1"):  # revised, or numbered, is left unsaid
+        return None
     return Reason("edition_differs", VETO, f"{left.edition} | {right.edition}")
+
+
+def _version(left: Features, right: Features) -> Reason | None:
+    """Tell a work from one abridged, retold or annotated after it, where no number says that they are one."""
+    if left.versions == right.versions:
+        return None
+    return Reason("version_differs", -30, f"{','.join(left.versions) or '-'} | {','.join(right.versions) or '-'}")
 
 
 def _language(left: Features, right: Features) -> Reason | None:
@@ -148,15 +190,22 @@ def _language(left: Features, right: Features) -> Reason | None:
 
 
 def _author(left: Features, right: Features) -> Reason | None:
-    return _agreement("author", left.authors, right.authors, same=15, differs=-25)
+    return _agreement("author", left.authors, right.authors, agrees=15, differs=-25)
 
 
 def _translator(left: Features, right: Features) -> Reason | None:
-    return _agreement("translator", left.translators, right.translators, same=0, differs=VETO)
+    return _agreement("translator", left.translators, right.translators, agrees=15, differs=VETO)
 
 
 def _publisher(left: Features, right: Features) -> Reason | None:
-    return _agreement("publisher", left.publishers, right.publishers, same=10, differs=-15)
+    return _agreement("publisher", left.publishers, right.publishers, agrees=10, differs=-15, same=same_publisher)
+
+
+def _pages(left: Features, right: Features) -> Reason | None:
+    """Bindings and printings of one setting have as many pages; what differs may be counted in another way."""
+    if left.pages is None or left.pages != right.pages or left.pages < PAGES_MIN:
+        return None
+    return Reason("pages_same", 15, str(left.pages))
 
 
 def _year(left: Features, right: Features) -> Reason | None:
@@ -164,6 +213,27 @@ def _year(left: Features, right: Features) -> Reason | None:
         return None
     detail = f"{left.year} | {right.year}"
     return Reason("year_same", 10, detail) if left.year == right.year else Reason("year_differs", -10, detail)
+
+
+def _instead_of_author(left: Features, right: Features) -> Reason | None:
+    """Let one more fact that both tell stand in for the author whom only one of them names."""
+    if bool(left.authors) == bool(right.authors):
+        return None
+    shared: tuple[tuple[str, Iterable[object]], ...] = (
+        ("edition_same", {left.edition} & {right.edition} - {"", "1", "r"}),
+        ("series_same", {*left.series} & {*right.series}),
+        ("price_same", {*left.prices} & {*right.prices}),
+        ("annual_same", {*_annuals(left)} & {*_annuals(right)}),
+    )
+    return next((Reason(rule, 15, str(min(map(str, facts)))) for rule, facts in shared if facts), None)
+
+
+def _annuals(features: Features) -> Iterator[str]:
+    """Yield a yearbook's title with its year, which are all that tells it: nobody is its author."""
+    for title in features.titles:
+        named = title if title.endswith(features.volume) else title + features.volume
+        if _ANNUAL.search(named):
+            yield named
 
 
 def _binding(left: Features, right: Features) -> Reason | None:
@@ -178,14 +248,17 @@ _RULES: tuple[Callable[[Features, Features], Reason | None], ...] = (
     _book_number,
     _system_number,
     _title,
-    _subtitle,
+    _part,
     _volume,
     _edition,
+    _version,
     _language,
     _author,
     _translator,
     _publisher,
     _year,
+    _pages,
+    _instead_of_author,
     _binding,
 )
 
@@ -194,35 +267,14 @@ def _isbns_differ(left: Features, right: Features) -> bool:
     return bool(left.isbns and right.isbns) and not set(left.isbns) & set(right.isbns)
 
 
-def _agreement(fact: str, left: Sequence[str], right: Sequence[str], *, same: int, differs: int) -> Reason | None:
+def _agreement(fact: str, left: Sequence[str], right: Sequence[str], *, agrees: int, differs: int,
+               same: Callable[[str, str], bool] = same_name) -> Reason | None:
     """Compare two lists of names; names in different scripts say nothing about each other."""
     if not (left and right):
         return None
     detail = f"{left[0]} | {right[0]}"
-    if any(_same_name(one, other) for one in left for other in right):
-        return Reason(f"{fact}_same", same, detail)
+    if any(same(one, other) for one in left for other in right):
+        return Reason(f"{fact}_same", agrees, detail)
     if {name.isascii() for name in left}.isdisjoint(name.isascii() for name in right):
         return None
     return Reason(f"{fact}_differs", differs, detail)
-
-
-def _same_name(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    if one.isascii() and other.isascii():
-        return any(len(word) > 2 for word in set(one.split()) & set(other.split()))
-    shorter, longer = sorted((one, other), key=len)
-    return len(shorter) > 1 and shorter in longer
-
-
-def _similar(one: str, other: str) -> bool:
-    """Whether one title begins with the other, or most of their character pairs are common."""
-    shorter, longer = sorted((one, other), key=len)
-    if len(shorter) > 1 and longer.startswith(shorter):
-        return True
-    mine, yours = _pairs(one), _pairs(other)
-    return 2 * len(mine & yours) >= SIMILAR_TITLE_MIN * (len(mine) + len(yours)) > 0
-
-
-def _pairs(text: str) -> set[str]:
-    return {text[index : index + 2] for index in range(len(text) - 1)}

@@ -1,8 +1,8 @@
-"""What the union catalogue answers: a page of hits, one cluster with its members, and why they are together."""
+"""What the union catalogue answers: a page of hits, and one cluster with its members."""
 
 from typing import NamedTuple
 
-from federation.catalogue.clustering import Decision
+from federation.catalogue.facets import NO_FACETS, Facets
 from schemas.bib import Bib
 from schemas.identifiers import AgencyId
 
@@ -42,6 +42,7 @@ class SearchPage(NamedTuple):
     total: int
     hits: tuple[Hit, ...]
     capped: bool = False
+    facets: Facets = NO_FACETS
 
 
 class MemberView(NamedTuple):
@@ -58,13 +59,3 @@ class ClusterView(NamedTuple):
 
     cluster_id: str
     members: tuple[MemberView, ...]
-
-
-class Explanation(NamedTuple):
-    """Why a record is in its cluster: the decision about it and the member that it agrees with most."""
-
-    agency: AgencyId
-    record_id: str
-    with_agency: AgencyId
-    with_record_id: str
-    decision: Decision

@@ -1,45 +1,80 @@
 """How a record finds its cluster, and what that changes: members, match keys, index row and result line.
 
-A new record is compared with every record that shares a match key with it and with their companions. It joins where one
-agrees and none forbids it; where it ties two clusters together they become one, under the older id. A record that goes
-may take that tie with it: the rest is divided again. Cluster ids are hashes of content, never of chance or time.
+A new record is compared with every record that shares a match key with it and with their companions. Mostly it is tied
+to one cluster and no difference forbids it: then it joins. Otherwise, and where a pin holds that cluster, all that
+hangs together by ties is divided anew (`federation.catalogue.grouping`). So the clusters follow from the records and
+pins that stand, not from the order in which they came. Two things do depend on that order: the ids, since a cluster
+keeps its id as long as its lead record stays and the older of two wins; and, in damaged catalogues, what more than
+``COMPARED_MAX`` differing descriptions of one cluster or match key become, as then only the first are compared.
+
+Cluster ids are hashes of content, never of chance or time; an id that ends leads on (`federation.storage.aliases`).
 Deliberately absent: the decision itself (`federation.catalogue.clustering`) and all reading for users.
 """
 
 import hashlib
 import json
-import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from federation.catalogue.clustering import compare, keys_of, partition
-from federation.catalogue.document import COLUMNS, Document, document_of, items_of, merged, summary_of
+from federation.catalogue.clustering import keys_of
+from federation.catalogue.document import document_of, items_of, summary_of
 from federation.catalogue.features import Features, features_of
+from federation.catalogue.grouping import belongs, grouped, tied
+from federation.catalogue.pinning import RecordName, constraints
+from federation.storage.aliases import AliasTable
+from federation.storage.catalogue_statements import SQLITE, Statements
+from federation.storage.engine import Connection
+from federation.storage.index_rows import IndexRows
+from federation.storage.pins import PinTable
 from schemas.bib import Bib
 from schemas.identifiers import AgencyId
 
-COMPARED_MAX = 200
-"""Differing descriptions that one record is compared with; more share a match key only in damaged catalogues."""
+COMPARED_MAX = 120
+"""Differing descriptions that are compared for one record; more share a match key only in damaged catalogues."""
 
-_BLANK = ("",) * len(COLUMNS)
 _INSERT_MEMBER = """INSERT INTO bib_member
-    (agency, record_id, cluster, title, author, publisher, year, isbn13, facts, features, bib)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_INSERT_INDEX = """INSERT INTO bib_index (rowid, title, pinyin, author, subject, publisher, isbn, other)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-_UPDATE_INDEX = """UPDATE bib_index
-    SET title = ?, pinyin = ?, author = ?, subject = ?, publisher = ?, isbn = ?, other = ? WHERE rowid = ?"""
-_SELECT_INDEX = "SELECT title, pinyin, author, subject, publisher, isbn, other FROM bib_index WHERE rowid = ?"
-_CANDIDATES = """SELECT DISTINCT m.cluster, m.features FROM bib_member m WHERE m.cluster IN (
+    (agency, record_id, cluster, title, author, publisher, year, isbn13, marks, facts, features, bib)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number"""
+_INSERT_ITEM = "INSERT INTO bib_item VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_KEY = "INSERT INTO bib_match_key (key, member) VALUES (?, ?)"
+_INSERT_CLUSTER = """INSERT INTO bib_cluster (id, lead, agencies, year, marks, holders, pinned)
+    VALUES (?, ?, 0, 0, '||', '', 0) RETURNING number"""
+_NOBODY = 0
+"""The lead of a cluster that has no record yet."""
+_DELETE_KEYS = "DELETE FROM bib_match_key WHERE member = ?"
+_DELETE_ITEMS = "DELETE FROM bib_item WHERE member = ?"
+_DELETE_MEMBER = "DELETE FROM bib_member WHERE number = ?"
+_DELETE_CLUSTER = "DELETE FROM bib_cluster WHERE number = ?"
+_KNOWN = "SELECT number, cluster, features, bib FROM bib_member WHERE agency = ? AND record_id = ?"
+_NEAR = """SELECT DISTINCT m.cluster, c.pinned, m.features
+    FROM bib_member m JOIN bib_cluster c ON c.number = m.cluster
+    WHERE m.cluster IN (
         SELECT x.cluster FROM bib_match_key k JOIN bib_member x ON x.number = k.member
         WHERE k.key IN (SELECT value FROM json_each(?)))
     ORDER BY m.cluster, m.features LIMIT ?"""
-_DESCRIBE = """UPDATE bib_cluster SET
-    lead = (SELECT number FROM bib_member WHERE cluster = ?1 ORDER BY facts DESC, agency, record_id LIMIT 1),
-    agencies = (SELECT count(DISTINCT agency) FROM bib_member WHERE cluster = ?1),
-    year = (SELECT coalesce(max(year), 0) FROM bib_member WHERE cluster = ?1) WHERE number = ?1"""
+_MEMBERS = """SELECT number, cluster, agency, record_id, features FROM bib_member
+    WHERE cluster IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) ORDER BY agency, record_id"""
+_LEADS = """SELECT number, lead, pinned FROM bib_cluster
+    WHERE number IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) ORDER BY number"""
+_HEIR = """SELECT m.number, m.agency, m.record_id FROM bib_member m
+    LEFT JOIN bib_alias a ON a.agency = m.agency AND a.record_id = m.record_id WHERE m.cluster = ?
+    ORDER BY CASE WHEN a.id IS NULL THEN 0 ELSE 1 END, m.facts DESC, m.agency, m.record_id LIMIT 1"""
+_BIB = "SELECT bib FROM bib_member WHERE number = ?"
+_DESCRIBE_MEMBER = """UPDATE bib_member SET title = ?, author = ?, publisher = ?, year = ?, isbn13 = ?, marks = ?,
+    facts = ?, features = ? WHERE number = ?"""
+_CLUSTER_ID = "SELECT id FROM bib_cluster WHERE number = ?"
+_TAKEN = """SELECT 1 FROM bib_cluster WHERE id = ?
+    UNION ALL SELECT 1 FROM bib_alias a JOIN bib_member m ON m.agency = a.agency AND m.record_id = a.record_id
+        WHERE a.id = ?"""
+_MOVE = "UPDATE bib_member SET cluster = ? WHERE number = ?"
+_MARK = "UPDATE bib_cluster SET pinned = ? WHERE number = ?"
+_LEAD = "UPDATE bib_cluster SET lead = ? WHERE number = ? AND lead = ?"
+_LINE = """SELECT number, marks, agency, year FROM bib_member WHERE cluster = ?
+    ORDER BY facts DESC, agency, record_id"""
+_DESCRIBE = """UPDATE bib_cluster SET lead = ?, marks = ?, agencies = ?, holders = ?, year = ? WHERE number = ?"""
 
 
 class _Known(NamedTuple):
@@ -49,167 +84,238 @@ class _Known(NamedTuple):
     bib: str
 
 
+class Member(NamedTuple):
+    """One record as its cluster sees it; ``number`` and ``cluster`` are the database's own."""
+
+    number: int
+    cluster: int
+    record: RecordName
+    features: Features
+
+
+@lru_cache(maxsize=1 << 12)
 def features_from(text: str) -> Features:
-    """Return the features stored as ``text``."""
-    return Features._make(tuple(value) if isinstance(value, list) else value for value in json.loads(text))
+    """Return the features stored as ``text``; those of an older program lack the last fields."""
+    values: Iterable[Any] = (tuple(value) if isinstance(value, list) else value for value in json.loads(text))
+    return Features(*values)
 
 
 class Clusters:
     """The writing side of the catalogue; every method leaves clusters, keys and index consistent."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, statements: Statements = SQLITE) -> None:
+        self._db = connection
+        self._index = IndexRows(connection, statements)
+        self._aliases = AliasTable(connection)
+        self._pins = PinTable(connection)
 
     def put(self, agency: AgencyId, bib: Bib) -> bool:
         """Store a record, new or changed, in its cluster; return False where it is stored already as it is."""
         text = bib.model_dump_json(exclude_defaults=True)
-        known = self._known(agency, bib.record_id)
+        record = RecordName(agency, bib.record_id)
+        known = self._known(record)
         if known and known.bib == text:
             return False
         features = features_of(bib)
-        described = json.dumps(features, ensure_ascii=False)
+        described = _described(features)
         if known and known.features == described:
             self._forget(known)
             self._insert(agency, bib, text, described, known.cluster)
-            self._reindex(known.cluster)
+            self._describe(known.cluster)
+            self._index.rebuild(known.cluster)
             return True
         if known:
-            self._forget(known)
-            self._settle(known.cluster)
-        cluster = self._home_of(features) or self._found(features, f"{agency}/{bib.record_id}")
-        self._insert(agency, bib, text, described, cluster)
-        self._index(cluster, document_of(bib))
+            self._take_out(record, known)
+        cluster, is_sure = self._home_of(record, features)
+        number = self._insert(agency, bib, text, described, cluster)
+        self._index.add(cluster, document_of(bib))
+        if not is_sure:
+            self._db.execute(_LEAD, (number, cluster, _NOBODY))
+            self.regroup((cluster,))
+        self._describe(cluster)
         return True
 
-    def remove(self, agency: AgencyId, record_id: str) -> bool:
+    def remove(self, record: RecordName) -> bool:
         """Remove a record; return False where there is none."""
-        known = self._known(agency, record_id)
+        known = self._known(record)
         if known is None:
             return False
-        self._forget(known)
-        self._settle(known.cluster)
+        heir = self._take_out(record, known)
+        if heir is not None:
+            self._aliases.move(record, heir)
         return True
 
-    def _known(self, agency: AgencyId, record_id: str) -> _Known | None:
-        row = self._connection.execute(
-            "SELECT number, cluster, features, bib FROM bib_member WHERE agency = ? AND record_id = ?",
-            (agency, record_id),
-        ).fetchone()
+    def describe_anew(self, number: int) -> None:
+        """Describe a stored record by the rules of this program; its cluster stays as it is until it is regrouped."""
+        bib = Bib.model_validate_json(self._db.execute(_BIB, (number,)).fetchone()[0])
+        described = _described(features_of(bib))
+        self._db.execute(_DESCRIBE_MEMBER, (*summary_of(bib), described, number))
+        self._db.execute(_DELETE_KEYS, (number,))
+        self._add_keys(number, described)
+
+    def regroup(self, clusters: Iterable[int], *, changed: Collection[int] = ()) -> int:
+        """Divide anew all that hangs together with some clusters; return how many records move.
+
+        The rows of clusters that change are rebuilt, and those of ``changed`` in any case.
+        """
+        members = self._hanging_together(clusters)
+        if _different(members) > COMPARED_MAX:
+            for cluster in changed:
+                self._rebuild(cluster)
+            return 0
+        records = [member.record for member in members]
+        pins = self._pins.around(records)
+        groups = grouped([member.features for member in members], constraints(pins, records))
+        named = frozenset[RecordName]().union(*(pin.records for pin in pins))
+        return self._assign([[members[position] for position in group] for group in groups], named, changed)
+
+    def _known(self, record: RecordName) -> _Known | None:
+        row = self._db.execute(_KNOWN, record).fetchone()
         return _Known(*row) if row else None
 
-    def _home_of(self, features: Features) -> int | None:
-        """Return the oldest cluster that the record belongs to, joined with the others that it belongs to."""
-        rows = self._connection.execute(_CANDIDATES, (json.dumps(keys_of(features)), COMPARED_MAX))
-        candidates: dict[int, list[Features]] = defaultdict(list)
-        for cluster, text in rows:
-            candidates[cluster].append(features_from(text))
-        home: int | None = None
-        for cluster, members in sorted(candidates.items()):
-            if not _belongs(features, members):
-                continue
-            if home is None:
-                home = cluster
-            elif not _forbidden(candidates[home], members):
-                self._merge(home, cluster)
-                candidates[home] += members
-        return home
+    def _home_of(self, record: RecordName, features: Features) -> tuple[int, bool]:
+        """Return a cluster for a new record, and whether that is its place without looking further."""
+        near: dict[int, list[Features]] = defaultdict(list)
+        pinned = set()
+        for cluster, is_pinned, text in self._near([features]):
+            near[cluster].append(features_from(text))
+            if is_pinned:
+                pinned.add(cluster)
+        decided = {cluster: belongs(features, members) for cluster, members in near.items()}
+        linked = {cluster: is_forbidden for cluster, (is_tied, is_forbidden) in decided.items() if is_tied}
+        is_plain = not linked or (list(linked.values()) == [False] and pinned.isdisjoint(linked))
+        open_to_it = next((cluster for cluster, is_forbidden in linked.items() if not is_forbidden), None)
+        home = self._found(features, [record]) if open_to_it is None else open_to_it
+        return home, is_plain and not self._pins.of(record)
 
-    def _found(self, features: Features, record: str) -> int:
-        """Open a cluster; its id follows from the surest match key, or from the record where that id is taken."""
-        surest = next(iter(keys_of(features)), record)
-        for name in _names(f"{surest} {features.volume}", record):
-            cluster_id = hashlib.sha256(name.encode()).hexdigest()[:20]
-            if not self._connection.execute("SELECT 1 FROM bib_cluster WHERE id = ?", (cluster_id,)).fetchone():
-                break
-        number = self._connection.execute(
-            "INSERT INTO bib_cluster (id, lead, agencies, year) VALUES (?, 0, 0, 0)", (cluster_id,)
-        ).lastrowid
-        assert number is not None
-        return number
+    def _near(self, described: Iterable[Features]) -> Iterable[tuple[int, int, str]]:
+        """Return the different descriptions in every cluster that shares a match key, with the cluster's mark."""
+        keys = json.dumps(list(dict.fromkeys(key for features in described for key in keys_of(features))))
+        return self._db.execute(_NEAR, (keys, COMPARED_MAX)).fetchall()
 
-    def _insert(self, agency: AgencyId, bib: Bib, text: str, described: str, cluster: int) -> None:
+    def _hanging_together(self, clusters: Iterable[int]) -> list[Member]:
+        """Return the members of ``clusters`` and of all that ties and pins lead to, by agency and record id."""
+        found: set[int] = set()
+        fresh, members = set(clusters), list[Member]()
+        while fresh and _different(members) <= COMPARED_MAX:
+            newest = self.members_of(fresh)
+            members += newest
+            found |= fresh
+            fresh = (self._tied_to(newest) | self._pinned_to(newest)) - found
+        return sorted(members, key=lambda member: member.record)
+
+    def members_of(self, clusters: Iterable[int]) -> list[Member]:
+        """Return the records of some clusters, by agency and record id."""
+        rows = self._db.execute(_MEMBERS, (json.dumps(sorted(clusters)),))
+        return [Member(number, cluster, RecordName(AgencyId(agency), record_id), features_from(text))
+                for number, cluster, agency, record_id, text in rows]
+
+    def _tied_to(self, members: Sequence[Member]) -> set[int]:
+        here = {member.cluster for member in members}
+        described = list(dict.fromkeys(member.features for member in members))[:COMPARED_MAX]
+        return {cluster for cluster, _, text in self._near(described)
+                if cluster not in here and any(tied(features_from(text), features) for features in described)}
+
+    def _pinned_to(self, members: Sequence[Member]) -> set[int]:
+        pins = self._pins.around(member.record for member in members)
+        known = (self._known(record) for pin in pins for record in pin.records)
+        return {other.cluster for other in known if other is not None}
+
+    def _assign(self, parts: Sequence[Sequence[Member]], pinned: Collection[RecordName],
+                changed: Collection[int]) -> int:
+        """Give each part its cluster: the oldest whose lead record it has, or a new one; return how many move."""
+        members = [member for part in parts for member in part]
+        rows = self._db.execute(_LEADS, (json.dumps(sorted({member.cluster for member in members})),)).fetchall()
+        led = {lead: number for number, lead, _ in rows}
+        marks = {number: mark for number, _, mark in rows}
+        dirty, ended, moves = set(changed), set[int](), 0
+        for part in parts:
+            had = sorted(led[member.number] for member in part if member.number in led)
+            cluster = had[0] if had else self._found(part[0].features, [member.record for member in part])
+            moved = [member for member in part if member.cluster != cluster]
+            self._db.executemany(_MOVE, [(cluster, member.number) for member in moved])
+            mark = int(any(member.record in pinned for member in part))
+            if mark != marks.get(cluster, 0):
+                self._db.execute(_MARK, (mark, cluster))
+            dirty |= {cluster, *(member.cluster for member in moved)} if moved else set()
+            moves += len(moved)
+            ended |= set(had[1:])
+        for member in members:
+            if led.get(member.number) in ended:
+                self._drop(led[member.number], member.record)
+        for cluster in sorted(dirty - ended):
+            self._rebuild(cluster)
+        return moves
+
+    def _found(self, features: Features, records: Sequence[RecordName]) -> int:
+        """Open a cluster; its id is one that led to its records, or follows from the surest match key."""
+        cluster_id = next(filter(None, map(self._aliases.take_back, records)), None)
+        if cluster_id is None:
+            surest = next(iter(keys_of(features)), str(records[0]))
+            ids = (hashlib.sha256(name.encode()).hexdigest()[:20]
+                   for name in _names(f"{surest} {features.volume}", str(records[0])))
+            cluster_id = next(one for one in ids if not self._db.execute(_TAKEN, (one, one)).fetchone())
+            self._aliases.free(cluster_id)
+        (number,) = self._db.execute(_INSERT_CLUSTER, (cluster_id, _NOBODY)).fetchone()
+        return int(number)
+
+    def _insert(self, agency: AgencyId, bib: Bib, text: str, described: str, cluster: int) -> int:
         row = (agency, bib.record_id, cluster, *summary_of(bib), described, text)
-        number = self._connection.execute(_INSERT_MEMBER, row).lastrowid
-        items = [(number, position, *item) for position, item in enumerate(items_of(bib))]
-        self._connection.executemany("INSERT INTO bib_item VALUES (?, ?, ?, ?, ?, ?)", items)
-        keys = [(key, number) for key in dict.fromkeys(keys_of(features_from(described)))]
-        self._connection.executemany("INSERT INTO bib_match_key VALUES (?, ?)", keys)
-        self._connection.execute(_DESCRIBE, (cluster,))
+        (number,) = self._db.execute(_INSERT_MEMBER, row).fetchone()
+        self._db.executemany(_INSERT_ITEM, [(number, position, *item) for position, item in enumerate(items_of(bib))])
+        self._add_keys(number, described)
+        return int(number)
+
+    def _add_keys(self, number: int, described: str) -> None:
+        keys = dict.fromkeys(keys_of(features_from(described)))
+        self._db.executemany(_INSERT_KEY, [(key, number) for key in keys])
 
     def _forget(self, known: _Known) -> None:
-        keys = [(key, known.number) for key in keys_of(features_from(known.features))]
-        self._connection.executemany("DELETE FROM bib_match_key WHERE key = ? AND member = ?", keys)
-        self._connection.execute("DELETE FROM bib_item WHERE member = ?", (known.number,))
-        self._connection.execute("DELETE FROM bib_member WHERE number = ?", (known.number,))
+        self._db.execute(_DELETE_KEYS, (known.number,))
+        self._db.execute(_DELETE_ITEMS, (known.number,))
+        self._db.execute(_DELETE_MEMBER, (known.number,))
 
-    def _settle(self, cluster: int) -> None:
-        """Divide what is left of a cluster where it no longer holds together; the first part keeps the id."""
-        rows = self._connection.execute(
-            "SELECT number, features, agency, record_id FROM bib_member WHERE cluster = ? ORDER BY agency, record_id",
-            (cluster,),
-        ).fetchall()
-        if not rows:
-            self._drop(cluster)
-            return
-        described = [features_from(row[1]) for row in rows]
-        for group in partition(described)[1:]:
-            first = group[0]
-            part = self._found(described[first], f"{rows[first][2]}/{rows[first][3]}")
-            self._connection.executemany(
-                "UPDATE bib_member SET cluster = ? WHERE number = ?", [(part, rows[position][0]) for position in group]
-            )
-            self._reindex(part)
-        self._reindex(cluster)
+    def _take_out(self, record: RecordName, known: _Known) -> RecordName | None:
+        """Take a record out of its cluster and divide the rest anew; return who leads on where it led, if anybody.
 
-    def _merge(self, into: int, other: int) -> None:
-        self._connection.execute("UPDATE bib_member SET cluster = ? WHERE cluster = ?", (into, other))
-        self._drop(other)
-        self._reindex(into)
-
-    def _drop(self, cluster: int) -> None:
-        self._connection.execute("DELETE FROM bib_title WHERE cluster = ?", (cluster,))
-        self._connection.execute("DELETE FROM bib_index WHERE rowid = ?", (cluster,))
-        self._connection.execute("DELETE FROM bib_cluster WHERE number = ?", (cluster,))
-
-    def _index(self, cluster: int, document: Document) -> None:
-        """Add a record's document to its cluster's index row; nothing is written where it adds nothing."""
-        row = self._connection.execute(_SELECT_INDEX, (cluster,)).fetchone()
-        columns = merged(row or _BLANK, document)
+        That is one to which no other id leads already, so that each part of a divided cluster has the id it once had.
+        """
+        self._forget(known)
+        row = self._db.execute(_HEIR, (known.cluster,)).fetchone()
         if row is None:
-            self._connection.execute(_INSERT_INDEX, (cluster, *columns))
-        elif columns != tuple(row):
-            self._connection.execute(_UPDATE_INDEX, (*columns, cluster))
-        self._add_titles(cluster, document.title_keys)
+            self._drop(known.cluster, record)
+            return None
+        heir, agency, record_id = row
+        self._db.execute(_LEAD, (heir, known.cluster, known.number))
+        self.regroup((known.cluster,), changed=(known.cluster,))
+        return RecordName(AgencyId(agency), record_id)
 
-    def _reindex(self, cluster: int) -> None:
-        """Make a cluster's index row and line anew from its members."""
-        texts = self._connection.execute(
-            "SELECT bib FROM bib_member WHERE cluster = ? ORDER BY agency, record_id", (cluster,)
-        ).fetchall()
-        columns: tuple[str, ...] = _BLANK
-        self._connection.execute("DELETE FROM bib_title WHERE cluster = ?", (cluster,))
-        for (text,) in texts:
-            document = document_of(Bib.model_validate_json(text))
-            columns = merged(columns, document)
-            self._add_titles(cluster, document.title_keys)
-        self._connection.execute("DELETE FROM bib_index WHERE rowid = ?", (cluster,))
-        self._connection.execute(_INSERT_INDEX, (cluster, *columns))
-        self._connection.execute(_DESCRIBE, (cluster,))
+    def _drop(self, cluster: int, lead: RecordName) -> None:
+        """End a cluster; its id leads to its lead record from now on."""
+        (cluster_id,) = self._db.execute(_CLUSTER_ID, (cluster,)).fetchone()
+        self._aliases.put(cluster_id, lead)
+        self._index.drop(cluster)
+        self._db.execute(_DELETE_CLUSTER, (cluster,))
 
-    def _add_titles(self, cluster: int, keys: Iterable[str]) -> None:
-        self._connection.executemany(
-            "INSERT INTO bib_title VALUES (?, ?) ON CONFLICT DO NOTHING", [(key, cluster) for key in keys]
-        )
+    def _rebuild(self, cluster: int) -> None:
+        self._describe(cluster)
+        self._index.rebuild(cluster)
 
-
-def _belongs(features: Features, members: list[Features]) -> bool:
-    """Whether one of the members describes the same book and none forbids it."""
-    decisions = [compare(features, member) for member in members]
-    return any(decision.same for decision in decisions) and not any(decision.vetoed for decision in decisions)
+    def _describe(self, cluster: int) -> None:
+        """Make anew what a result list and its facets show of a cluster: its fullest record, its holders, its year."""
+        rows = self._db.execute(_LINE, (cluster,)).fetchall()
+        if rows:
+            (lead, marks, *_), holders = rows[0], sorted({agency for _, _, agency, _ in rows})
+            newest = max(year or 0 for *_, year in rows)
+            self._db.execute(_DESCRIBE, (lead, marks, len(holders), ",".join(holders), newest, cluster))
 
 
-def _forbidden(some: list[Features], others: list[Features]) -> bool:
-    return any(compare(one, other).vetoed for one in some for other in others)
+def _described(features: Features) -> str:
+    return json.dumps(features, ensure_ascii=False)
+
+
+def _different(members: Iterable[Member]) -> int:
+    return len({member.features for member in members})
 
 
 def _names(surest: str, record: str) -> Iterator[str]:

@@ -4,21 +4,20 @@
 commit; each has its own savepoint, so that one that fails does not sink the others. The work runs to its end in the
 writer thread even when the waiting task is cancelled: a cancelled caller can never leave half a transaction behind.
 
-SQLite is used with one connection that writes and checkpoints, ``synchronous=FULL``, by one process: a lock on a file
-beside the database keeps a second one out, which would number the same streams and mailboxes. So what a unit has read
-or written it may remember, until something is rolled back: then the writer makes a new unit, which remembers nothing.
+One process writes a database, by one connection: a second one would number the same streams and mailboxes. So what a
+unit has read or written it may remember, until something is rolled back: then the writer makes a new unit, which
+remembers nothing. How a database is opened and kept to one process is its engine's business.
 """
 
 import asyncio
-import fcntl
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future as ReadyFuture
-from contextlib import closing, suppress
-from pathlib import Path
+from contextlib import suppress
 from queue import SimpleQueue
-from typing import IO, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from federation.storage.engine import Connection, Engine, StorageFailed
 
 U = TypeVar("U")
 T = TypeVar("T")
@@ -26,14 +25,6 @@ Probe = Callable[[str], None]
 """Called with ``before commit`` and ``after commit``; crash tests kill the process there."""
 
 GROUP_MAX = 128
-LOG_SECONDS_MAX = 10.0
-"""How long emptying the write-ahead log waits for the writer."""
-SCHEMA = 2
-"""The tables' version, kept in the file."""
-
-
-class StorageFailed(RuntimeError):
-    """The database could not be opened, or could not commit; nothing of the group is durable."""
 
 
 class _Waiting(NamedTuple):
@@ -51,20 +42,20 @@ class _Outcome(NamedTuple):
     failure: BaseException | None
 
 
-def _ignore(_point: str) -> None:
-    return None
+def ignore(_point: str) -> None:
+    """Probe nothing."""
 
 
 class Database(Generic[U]):
     """The writer's front: ``unit_of`` turns its connection into what a unit of work may use."""
 
-    def __init__(self, path: Path, unit_of: Callable[[sqlite3.Connection], U], ddl: Iterable[str],
-                 probe: Probe = _ignore) -> None:
-        self._path = path
+    def __init__(self, engine: Engine, unit_of: Callable[[Connection], U], ddl: Iterable[str],
+                 probe: Probe = ignore) -> None:
+        self._engine = engine
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._ready: ReadyFuture[None] = ReadyFuture()
         self._thread = threading.Thread(target=self._open_and_serve, args=(unit_of, tuple(ddl), probe),
-                                        name=f"writer {path.name}", daemon=True)
+                                        name=f"writer {engine.name}", daemon=True)
         self._thread.start()
         self._ready.result()
 
@@ -75,36 +66,36 @@ class Database(Generic[U]):
             StorageFailed: it could not be committed, or the database is closed.
         """
         if not self._thread.is_alive():
-            raise StorageFailed(f"{self._path.name}: closed; nothing more can be kept")
+            raise StorageFailed(f"{self._engine.name}: closed; nothing more can be kept")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._queue.put(_Waiting(work, loop, future))
         return await future
 
     async def scrub(self) -> None:
-        """Write what the write-ahead log holds into the file and empty the log, so that nothing erased is left there.
+        """Let nothing that was erased be left in the files.
 
         Raises:
             StorageFailed: it cannot be emptied now; asking again later may help.
         """
-        await asyncio.to_thread(empty_log, self._path)
+        await asyncio.to_thread(self._engine.scrub)
 
     def close(self) -> None:
-        """Finish what is queued and close the file."""
+        """Finish what is queued and close the database."""
         self._queue.put(None)
         self._thread.join()
 
-    def _open_and_serve(self, unit_of: Callable[[sqlite3.Connection], U], ddl: Sequence[str], probe: Probe) -> None:
+    def _open_and_serve(self, unit_of: Callable[[Connection], U], ddl: Sequence[str], probe: Probe) -> None:
         try:
-            with _lock_beside(self._path), closing(open_connection(self._path, ddl)) as connection:
-                writer = _Writer(connection, unit_of, probe, self._path.name)
+            with self._engine.opened(ddl) as connection:
+                writer = _Writer(self._engine, connection, unit_of, probe)
                 self._ready.set_result(None)
                 while group := self._next_group():
                     _tell(group, writer.commit(group))
-        except (sqlite3.Error, OSError) as error:
+        except self._engine.failures as error:
             if self._ready.done():
                 raise
-            self._ready.set_exception(StorageFailed(f"{self._path}: cannot be opened ({error})"))
+            self._ready.set_exception(StorageFailed(f"{self._engine.name}: cannot be opened ({error})"))
 
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -121,27 +112,27 @@ class Database(Generic[U]):
 class _Writer(Generic[U]):
     """What the thread does: one transaction for each group."""
 
-    def __init__(self, connection: sqlite3.Connection, unit_of: Callable[[sqlite3.Connection], U], probe: Probe,
-                 name: str) -> None:
+    def __init__(self, engine: Engine, connection: Connection, unit_of: Callable[[Connection], U],
+                 probe: Probe) -> None:
+        self._engine = engine
         self._connection = connection
         self._unit_of = unit_of
         self._unit = unit_of(connection)
         self._probe = probe
-        self._name = name
 
     def commit(self, group: Sequence[_Waiting]) -> list[_Outcome]:
         connection = self._connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(self._engine.begin())
             outcomes = [self._attempt(waiting.work) for waiting in group]
             self._probe("before commit")
             connection.execute("COMMIT")
             self._probe("after commit")
-        except sqlite3.Error as error:
+        except self._engine.failures as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._unit = self._unit_of(connection)
-            return [_Outcome(None, StorageFailed(f"{self._name}: {error}")) for _ in group]
+            return [_Outcome(None, StorageFailed(f"{self._engine.name}: {error}")) for _ in group]
         return outcomes
 
     def _attempt(self, work: Callable[[U], Any]) -> _Outcome:
@@ -150,69 +141,14 @@ class _Writer(Generic[U]):
         try:
             result = work(self._unit)
         except Exception as error:  # the caller gets it; only its own savepoint is undone
-            if not connection.in_transaction:  # SQLite has undone the whole group: a full disk, an I/O error
-                raise sqlite3.OperationalError(str(error)) from error
+            if not connection.in_transaction:  # the engine has undone the whole group: a full disk, an I/O error
+                raise self._engine.failures[0](str(error)) from error
             connection.execute("ROLLBACK TO unit")
             connection.execute("RELEASE unit")
             self._unit = self._unit_of(connection)
             return _Outcome(None, error)
         connection.execute("RELEASE unit")
         return _Outcome(result, None)
-
-
-def open_connection(path: Path, ddl: Iterable[str]) -> sqlite3.Connection:
-    """Open the file as its one writer; create the tables in an empty one.
-
-    Raises:
-        sqlite3.Error: it cannot be opened, or is no database.
-    """
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(connection, ddl)
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, ddl: Iterable[str]) -> None:
-    for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON",
-                      "PRAGMA busy_timeout=5000"):
-        connection.execute(statement)
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, SCHEMA):
-        raise sqlite3.DatabaseError(f"schema {version}, this program knows {SCHEMA}")
-    if version == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in (*ddl, f"PRAGMA user_version={SCHEMA}"):
-            connection.execute(statement)
-        connection.execute("COMMIT")
-
-
-def empty_log(path: Path) -> None:
-    """Checkpoint the write-ahead log and cut it to nothing, beside the writer; raise ``StorageFailed`` otherwise."""
-    try:
-        with closing(sqlite3.connect(path, timeout=LOG_SECONDS_MAX)) as connection:
-            (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.Error as error:
-        raise StorageFailed(f"{path.name}: {error}") from error
-    if is_busy:
-        raise StorageFailed(f"{path.name}: its write-ahead log is in use; try again in a quiet moment")
-
-
-def _lock_beside(path: Path) -> IO[bytes]:
-    """Take the lock that this process holds while it has the database open; the system frees it when it dies.
-
-    Raises:
-        OSError: another process has it, or the folder cannot be written.
-    """
-    lock = path.with_name(f"{path.name}.lock").open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise BlockingIOError("another gateway has it open; a database has one: stop that one first") from None
-    return lock
 
 
 def _tell(group: Sequence[_Waiting], outcomes: Sequence[_Outcome]) -> None:

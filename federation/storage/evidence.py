@@ -4,10 +4,10 @@ Appending a leaf is one insert, so that accepting a message stays cheap; the nod
 go when a checkpoint is due. Leaves and nodes are never changed.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
+from federation.storage.engine import Connection
 from schemas.identifiers import MessageHash
 from trust.bundle import Entry
 from trust.evidence import Frontier, consistency_proof, inclusion_proof, leaf_hash
@@ -26,7 +26,7 @@ DDL = (
 class EvidenceTable:
     """The append-only log of one gateway."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
 
     def append(self, hash_: str, arrived: datetime, kind: str) -> int:
@@ -53,7 +53,7 @@ class EvidenceTable:
 
     def put_checkpoint(self, size: int, note: bytes) -> None:
         """Keep a signed checkpoint."""
-        self._db.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", (size, note))
+        self._db.execute("INSERT INTO checkpoint VALUES (?, ?) ON CONFLICT DO NOTHING", (size, note))
 
     def last_checkpoint(self) -> tuple[int, bytes] | None:
         """Return the newest checkpoint: its size and its signed note."""
@@ -71,7 +71,7 @@ class EvidenceTable:
         Once ``final_from`` witnesses stand under a checkpoint, the lines under smaller ones are dropped: who has
         seen this one has verified that it continues them.
         """
-        self._db.execute("INSERT OR IGNORE INTO cosignature VALUES (?, ?, ?)", (size, witness, line))
+        self._db.execute("INSERT INTO cosignature VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (size, witness, line))
         if len(self.cosignatures(size)) >= final_from:
             self._db.execute("DELETE FROM cosignature WHERE size < ?", (size,))
 
@@ -82,7 +82,8 @@ class EvidenceTable:
 
     def hear(self, witness: str, at: datetime) -> None:
         """Note when a witness has last cosigned anything."""
-        self._db.execute("INSERT INTO witness VALUES (?, ?) ON CONFLICT DO UPDATE SET cosigned = excluded.cosigned",
+        self._db.execute("INSERT INTO witness VALUES (?, ?) "
+                         "ON CONFLICT (agency) DO UPDATE SET cosigned = excluded.cosigned",
                          (witness, at.isoformat()))
 
     def heard(self) -> dict[str, datetime]:

@@ -1,4 +1,4 @@
-"""The journal, the accounts and the settlement windows in SQLite.
+"""The journal, the accounts and the settlement windows in SQL.
 
 The journal takes no UPDATE and no DELETE: triggers refuse them, and each row's digest covers the row before it, so
 that a change made around the triggers is found by ``federation.settlement.audit``. The indices hold the ledger's
@@ -7,24 +7,24 @@ rules a second time: an id once, a pending transfer resolved once, windows witho
 Absent on purpose: commits. The caller owns the connection and its transaction.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from federation.settlement.audit import Row
+from federation.storage.engine import Connection
 from schemas.identifiers import AgencyId, ConversationId, MessageHash
 from schemas.ledger import JOURNAL_START, Account, Code, Entry, Transfer, TransferId, TransferKind, values_of
 from schemas.statement import Window
 
 DDL = (
-    """CREATE TABLE IF NOT EXISTS ledger_account (
+    """CREATE TABLE ledger_account (
         agency TEXT PRIMARY KEY,
         debits_pending INTEGER NOT NULL CHECK (debits_pending >= 0),
         debits_posted INTEGER NOT NULL CHECK (debits_posted >= 0),
         credits_pending INTEGER NOT NULL CHECK (credits_pending >= 0),
         credits_posted INTEGER NOT NULL CHECK (credits_posted >= 0)
     ) STRICT, WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS ledger_transfer (
+    """CREATE TABLE ledger_transfer (
         number INTEGER PRIMARY KEY,
         log_index INTEGER NOT NULL CHECK (log_index >= 0),
         id TEXT NOT NULL UNIQUE,
@@ -39,23 +39,29 @@ DDL = (
         digest TEXT NOT NULL,
         CHECK ((pending_id IS NOT NULL) = (kind IN ('post', 'void')))
     ) STRICT""",
-    """CREATE UNIQUE INDEX IF NOT EXISTS ledger_transfer_resolves_once
+    """CREATE UNIQUE INDEX ledger_transfer_resolves_once
         ON ledger_transfer (pending_id) WHERE pending_id IS NOT NULL""",
-    "CREATE INDEX IF NOT EXISTS ledger_transfer_log_index ON ledger_transfer (log_index)",
-    """CREATE TABLE IF NOT EXISTS ledger_window (
+    "CREATE INDEX ledger_transfer_log_index ON ledger_transfer (log_index)",
+    """CREATE TABLE ledger_window (
         number INTEGER PRIMARY KEY,
         after_index INTEGER NOT NULL UNIQUE,
         upto_index INTEGER NOT NULL UNIQUE CHECK (upto_index > after_index)
     ) STRICT""",
-    """CREATE TRIGGER IF NOT EXISTS ledger_transfer_is_never_changed BEFORE UPDATE ON ledger_transfer
-        BEGIN SELECT RAISE(ABORT, 'a transfer is never changed: post a correcting one'); END""",
-    """CREATE TRIGGER IF NOT EXISTS ledger_transfer_is_never_deleted BEFORE DELETE ON ledger_transfer
-        BEGIN SELECT RAISE(ABORT, 'a transfer is never deleted: post a correcting one'); END""",
-    """CREATE TRIGGER IF NOT EXISTS ledger_window_is_never_changed BEFORE UPDATE ON ledger_window
-        BEGIN SELECT RAISE(ABORT, 'a closed window is never changed'); END""",
-    """CREATE TRIGGER IF NOT EXISTS ledger_window_is_never_deleted BEFORE DELETE ON ledger_window
-        BEGIN SELECT RAISE(ABORT, 'a closed window is never opened again'); END""",
 )
+_GUARDED = (
+    ("ledger_transfer", "UPDATE", "a transfer is never changed: post a correcting one"),
+    ("ledger_transfer", "DELETE", "a transfer is never deleted: post a correcting one"),
+    ("ledger_window", "UPDATE", "a closed window is never changed"),
+    ("ledger_window", "DELETE", "a closed window is never opened again"),
+)
+SQLITE_GUARDS = tuple(
+    f"CREATE TRIGGER {table}_takes_no_{change.lower()} BEFORE {change} ON {table} "
+    f"BEGIN SELECT RAISE(ABORT, '{why}'); END" for table, change, why in _GUARDED)
+POSTGRES_GUARDS = (
+    """CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE integrity_constraint_violation USING MESSAGE = TG_ARGV[0]; END $$""",
+    *(f"CREATE TRIGGER {table}_takes_no_{change.lower()} BEFORE {change} ON {table} "
+      f"FOR EACH ROW EXECUTE FUNCTION refuse_change('{why}')" for table, change, why in _GUARDED))
 
 _ENTRIES = """SELECT log_index, id, kind, pending_id, debit, credit, amount_fen, code, conv, evidence, digest
     FROM ledger_transfer """
@@ -76,7 +82,7 @@ _APPEND = """INSERT INTO ledger_transfer
 class SqlLedgerStore:
     """The ledger's, the windows' and the auditor's store on one connection, inside its open transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def account(self, agency: AgencyId) -> Account:

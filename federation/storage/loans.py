@@ -1,18 +1,18 @@
 """The gateway's loans in SQL: the state as one JSON document beside the columns that are searched."""
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
 
+from federation.storage.engine import Connection
 from federation.storage.recent import Recent
 from schemas.loan import Loan
 
 DDL = (
     """CREATE TABLE loan (
-        conv TEXT PRIMARY KEY, home TEXT NOT NULL, supplier TEXT, barcode TEXT, outcome TEXT, lent INTEGER NOT NULL,
-        changed TEXT NOT NULL, state TEXT NOT NULL) STRICT""",
+        number INTEGER PRIMARY KEY, conv TEXT NOT NULL UNIQUE, home TEXT NOT NULL, supplier TEXT, barcode TEXT,
+        outcome TEXT, lent INTEGER NOT NULL, changed TEXT NOT NULL, state TEXT NOT NULL) STRICT""",
     "CREATE INDEX loan_barcode ON loan (barcode) WHERE outcome IS NULL",
     "CREATE INDEX loan_home ON loan (home)",
     "CREATE INDEX loan_supplier ON loan (supplier)",
@@ -27,7 +27,7 @@ _LOAN = TypeAdapter(Loan)
 class LoanTable:
     """Loans by conversation, by the barcode that is out, and counted by agency."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
         self._loans: Recent[str, Loan] = Recent()
 
@@ -48,7 +48,8 @@ class LoanTable:
                              (at.isoformat(), state, loan.conv))
         else:
             self._db.execute(
-                "INSERT INTO loan VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conv) DO UPDATE SET "
+                "INSERT INTO loan (conv, home, supplier, barcode, outcome, lent, changed, state) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conv) DO UPDATE SET "
                 "supplier = excluded.supplier, barcode = excluded.barcode, outcome = excluded.outcome, "
                 "lent = excluded.lent, changed = excluded.changed, state = excluded.state",
                 (loan.conv, loan.home, *_searched(loan), at.isoformat(), state))
@@ -77,17 +78,17 @@ class LoanTable:
 
     def claim(self, conv: str, home: str, patron: str) -> None:
         """Note whose order this is, by the pseudonym that the home library has given the gateway."""
-        self._db.execute("INSERT OR IGNORE INTO reader_loan VALUES (?, ?, ?)", (conv, home, patron))
+        self._db.execute("INSERT INTO reader_loan VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (conv, home, patron))
 
     def of_reader(self, home: str, patron: str) -> Sequence[Loan]:
         """Return a reader's loans, the newest first."""
         rows = self._db.execute("SELECT state FROM reader_loan JOIN loan USING (conv) WHERE reader_loan.home = ? "
-                                "AND patron = ? ORDER BY loan.rowid DESC", (home, patron))
+                                "AND patron = ? ORDER BY loan.number DESC", (home, patron))
         return [_LOAN.validate_json(state) for (state,) in rows]
 
     def all(self) -> Sequence[tuple[Loan, str]]:
         """Return every loan with the time of its last change, oldest conversation first."""
-        rows = self._db.execute("SELECT state, changed FROM loan ORDER BY rowid")
+        rows = self._db.execute("SELECT state, changed FROM loan ORDER BY number")
         return [(_LOAN.validate_json(state), changed) for state, changed in rows]
 
 

@@ -4,11 +4,11 @@ A message's row stands under its index in the evidence log; a mailbox holds such
 """
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
 from federation.ports import REFUSED, Awaited, Delivery, StoredMessage, Subject
+from federation.storage.engine import Connection
 from federation.storage.recent import Recent
 from schemas.identifiers import MessageHash
 from schemas.messages import Resend
@@ -33,6 +33,8 @@ DDL = (
         agency TEXT NOT NULL, number INTEGER NOT NULL, idx INTEGER NOT NULL,
         PRIMARY KEY (agency, number)) STRICT, WITHOUT ROWID""",
 )
+NOTHING = b""
+"""What stands in an erased message's place, and beside the refusal of a refused one."""
 _NO_MESSAGE = -1
 """No message's index: what a mailbox's last row holds when nothing waits there."""
 
@@ -40,7 +42,7 @@ _NO_MESSAGE = -1
 class MessageTable:
     """Every message with its envelope, kept for ever."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
         self._subjects: Recent[str, Subject] = Recent()
 
@@ -68,7 +70,7 @@ class MessageTable:
             message.index, message.hash, message.type, message.src, message.dst, message.conv,
             *(message.place or (None, None, None)), message.envelope, message.accepted))
         self._db.execute("INSERT INTO message_count VALUES (?, 1) "
-                         "ON CONFLICT (type) DO UPDATE SET messages = messages + 1", (message.type,))
+                         "ON CONFLICT (type) DO UPDATE SET messages = message_count.messages + 1", (message.type,))
         self._subjects.put(message.hash, Subject(message.type, message.src, message.dst, message.conv))
 
     def count_by_type(self) -> dict[str, int]:
@@ -100,7 +102,7 @@ class MessageTable:
 class StreamTable:
     """The head of each stream ``src → dst`` on a channel."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
         self._heads: Recent[tuple[str, str, str], StreamHead] = Recent()
 
@@ -124,7 +126,7 @@ class StreamTable:
 class MailboxTable:
     """What waits for each library; numbers never come twice: the last one's row stays, emptied, so that they go on."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
         self._ends: dict[str, int] = {}
         self._pruned: dict[str, int] = {}
@@ -139,10 +141,10 @@ class MailboxTable:
         """Move what the gateway has of these numbers of a stream to the end, as new entries."""
         indices = [index for (index,) in self._db.execute(
             "SELECT idx FROM message WHERE src = ? AND dst = ? AND channel = ? AND epoch = ? AND seq BETWEEN ? AND ? "
-            "AND envelope <> x'' ORDER BY seq",
-            (src, agency, wanted.channel, wanted.epoch, wanted.from_seq, wanted.upto_seq))]
+            "AND envelope <> ? ORDER BY seq",
+            (src, agency, wanted.channel, wanted.epoch, wanted.from_seq, wanted.upto_seq, NOTHING))]
         self._db.execute("DELETE FROM mailbox WHERE agency = ? AND number < ? "
-                         "AND idx IN (SELECT value FROM json_each(?))",
+                         "AND idx IN (SELECT CAST(value AS BIGINT) FROM json_each(?))",
                          (agency, self.end(agency), json.dumps(indices)))
         for index in indices:
             self.put(agency, index)
@@ -150,9 +152,10 @@ class MailboxTable:
     def after(self, agency: str, number: int, limit: int, bytes_max: int) -> Sequence[Delivery]:
         """Return at most ``limit`` entries that follow ``number``; the first, and no more than fit in ``bytes_max``."""
         rows = self._db.execute(
-            "SELECT number, iif(type = ?1, accepted, envelope), iif(type = ?1, x'', accepted) FROM mailbox "
-            "JOIN message USING (idx) WHERE agency = ?2 AND number > ?3 ORDER BY number LIMIT ?4",
-            (REFUSED, agency, number, limit))
+            "SELECT number, CASE type WHEN ? THEN accepted ELSE envelope END, "
+            "CASE type WHEN ? THEN ? ELSE accepted END FROM mailbox JOIN message USING (idx) "
+            "WHERE agency = ? AND number > ? ORDER BY number LIMIT ?",
+            (REFUSED, REFUSED, NOTHING, agency, number, limit))
         deliveries: list[Delivery] = []
         for row in rows:
             bytes_max -= len(row[1]) + len(row[2])
@@ -165,6 +168,11 @@ class MailboxTable:
         """Return the number of the last entry of each mailbox."""
         return dict(self._db.execute("SELECT agency, max(number) FROM mailbox GROUP BY agency").fetchall())
 
+    def lengths(self) -> dict[str, int]:
+        """Return how many entries each library has yet to take in."""
+        return dict(self._db.execute("SELECT agency, count(*) FROM mailbox WHERE idx <> ? GROUP BY agency",
+                                     (_NO_MESSAGE,)).fetchall())
+
     def prune(self, agency: str, number: int) -> None:
         """Forget what the library has made durable; nothing to do where it has acknowledged no more than before."""
         if number <= self._pruned.get(agency, 0):
@@ -174,6 +182,13 @@ class MailboxTable:
         if number >= end:
             self._db.execute("UPDATE mailbox SET idx = ? WHERE agency = ?", (_NO_MESSAGE, agency))
         self._pruned[agency] = min(number, end)
+
+    def go_on_after(self, agency: str, number: int) -> None:
+        """Number what waits, and all that follows, after a number that is above the last one here."""
+        if self.end(agency) == 0:
+            self._db.execute("INSERT INTO mailbox VALUES (?, ?, ?)", (agency, 0, _NO_MESSAGE))
+        self._db.execute("UPDATE mailbox SET number = number + ? WHERE agency = ?", (number, agency))
+        self._ends[agency] = self.end(agency) + number
 
     def end(self, agency: str) -> int:
         """Return the number of the last entry there has been."""

@@ -1,4 +1,4 @@
-"""The readers' JSON interface: search, sign in, propose, order, amend, track; and the door for envelopes.
+"""The readers' JSON interface: works, sign in, propose, order, amend, track; and the door for envelopes.
 
 Pages and programs use the same interface. Errors are JSON problems with the codes of ``schemas.problems``. The session
 travels as a bearer token.
@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from aiohttp import web
 from pydantic import Field, ValidationError
 
-from federation.catalogue.views import Hit
 from federation.gateway import Gateway
 from federation.loans.ordering import is_on_shelf
 from federation.web.link import Links
@@ -31,7 +30,6 @@ GATEWAY = web.AppKey("gateway", Gateway)
 READERS = web.AppKey("readers", Readers)
 LINKS = web.AppKey("links", Links)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-PAGE_HITS = 20
 
 
 class SignInBegin(Wire):
@@ -73,7 +71,6 @@ def add_api(app: web.Application) -> None:
         web.get("/link", _link),
         web.post("/envelopes", _envelope),
         web.get("/api/libraries", _libraries),
-        web.get("/api/search", _search),
         web.get("/api/works/{cluster}", _work),
         web.post("/api/sessions", _begin_sign_in),
         web.post("/api/sessions/sign-in", _sign_in),
@@ -129,12 +126,6 @@ def shown_loan(loan: Loan) -> dict[str, Any]:
             "note": loan.note}
 
 
-def shown_hit(hit: Hit) -> dict[str, Any]:
-    """Return a line of a result list."""
-    return {"cluster": hit.cluster_id, "title": hit.title, "author": hit.author, "publisher": hit.publisher,
-            "year": hit.year, "isbn13": hit.isbn13, "libraries": sorted({h.agency for h in hit.holdings})}
-
-
 def shown_library(agency: Agency) -> dict[str, Any]:
     """Return a member as readers see it."""
     return {"agency": agency.agency, "name_zh": agency.name_zh, "name_en": agency.name_en, "city_zh": agency.city_zh,
@@ -157,18 +148,6 @@ async def _envelope(request: web.Request) -> web.Response:
 async def _libraries(request: web.Request) -> web.Response:
     agencies = request.app[GATEWAY].directory().directory.agencies
     return web.json_response([shown_library(agency) for agency in agencies if agency.role is Role.LIBRARY])
-
-
-def _offset(request: web.Request) -> int:
-    text = request.query.get("offset", "0")
-    if not text.isdecimal() or len(text) > 6:
-        raise ReaderProblem(ProblemCode.BAD_REQUEST, "offset is a number of hits to skip")
-    return int(text)
-
-
-async def _search(request: web.Request) -> web.Response:
-    page = await request.app[READERS].search(request.query.get("q", "")[:200], PAGE_HITS, _offset(request))
-    return web.json_response({"total": page.total, "capped": page.capped, "hits": [shown_hit(h) for h in page.hits]})
 
 
 async def _work(request: web.Request) -> web.Response:

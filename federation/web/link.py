@@ -21,7 +21,6 @@ from schemas.directory import Role
 from schemas.frames import FRAME_BYTES_MAX, Frame, FrameKind, MalformedFrame, decode_frame
 from schemas.identifiers import AgencyId, Wire
 from schemas.messages import AnyMessage, Hello, MessageType
-from trust.envelope import open_envelope
 from trust.errors import NoKeyInUse, TrustError
 
 log = logging.getLogger(__name__)
@@ -70,7 +69,7 @@ class Links:
         question = self._gateway.question(kind, agency, body)
         answer = await link.ask(question.envelope, seconds)
         try:
-            verified = open_envelope(answer, self._gateway.directory(), now=self._gateway.clock(), me=self._gateway.me)
+            verified = self._gateway.open(answer, self._gateway.me)
         except TrustError as error:
             raise LibraryUnreachable(f"{agency} answered with something that is refused: {error}") from error
         message = verified.message
@@ -89,8 +88,9 @@ class Links:
             await socket.close(code=4403, message=b"not admitted")
             return socket
         if received > (end := await self._gateway.mailbox_end(agency)):
-            log.warning("%s has received mail up to number %d and its mailbox here ends at %d: if this database was "
-                        "restored from a copy, run 'delta-gateway reset-streams'", agency, received, end)
+            log.warning("%s has received mail up to number %d and its mailbox here ends at %d: this database was "
+                        "restored from a copy, and every library is asked for what it has lost", agency, received, end)
+            await self._gateway.has_forgotten(agency, received)
         link = _Link(socket, agency, self._gateway)
         await self._replace(agency, link)
         try:
@@ -110,8 +110,7 @@ class Links:
         gateway = self._gateway
         await socket.send_str(Frame(kind=FrameKind.HELLO, nonce=nonce, at=gateway.clock()).encode())
         frame = decode_frame(await socket.receive_str(timeout=HELLO_SECONDS_MAX))
-        verified = open_envelope((frame.envelope or "").encode(), gateway.directory(), now=gateway.clock(),
-                                 me=gateway.me)
+        verified = gateway.open((frame.envelope or "").encode(), gateway.me)
         body, role = verified.message.body, gateway.directory().directory.by_id[verified.signer].role
         if not isinstance(body, Hello) or body.nonce != nonce or role is not Role.LIBRARY:
             raise MalformedFrame("the connection did not answer this gateway's challenge as a library")
@@ -166,7 +165,8 @@ class _Link:
         self._answers[number] = answer
         try:
             await self._send(Frame(kind=FrameKind.QUESTION, number=number, envelope=envelope.decode()))
-            return (await asyncio.wait_for(answer, seconds)).encode()
+            async with asyncio.timeout(seconds):  # wait_for can lose a cancellation
+                return (await answer).encode()
         except (TimeoutError, ConnectionError, ClientError) as error:
             raise LibraryUnreachable(f"{self._agency} did not answer within {seconds:g} s") from error
         finally:
@@ -217,7 +217,8 @@ class _Link:
             await self._wait_for(self._sent - UNACKNOWLEDGED_MAX)
             if not entries:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.mail.wait(), LOOK_AGAIN_SECONDS)
+                    async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                        await self.mail.wait()
 
     async def _wait_for(self, number: int) -> None:
         while self._received < number:

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from federation.gateway import Gateway
 from federation.loans.reaction import Reply
+from federation.metrics import metrics_text
 from federation.ports import Unit
 from federation.retention import erase
 from federation.road import Road
@@ -22,6 +23,7 @@ from federation.settlement.audit import audit
 from federation.settlement.closing import Closing, close
 from federation.settlement.window import IndexAlreadyClosed
 from federation.web.api import GATEWAY, LINKS, problem, problems, shown_loan
+from federation.web.curation import curation_routes
 from federation.web.link import Links
 from federation.web.log import cosigned_note
 from federation.web.readers import ReaderProblem
@@ -32,6 +34,7 @@ from schemas.messages import MessageType
 from schemas.problems import ProblemCode
 from trust.bundle import write_bundle
 from trust.checkpoint import Checkpoint, sign_checkpoint
+from trust.metrics import CONTENT_TYPE
 
 OVERDUE_SHOWN = 20
 """Messages of the gateway's own that ``/status`` names when nobody has confirmed them in time."""
@@ -56,6 +59,7 @@ def build_operator(gateway: Gateway, links: Links) -> web.Application:
     app[GATEWAY], app[LINKS] = gateway, links
     app.add_routes([
         web.get("/status", _status),
+        web.get("/metrics", _metrics),
         web.get("/loans", _loans),
         web.get("/loans/{conv}", _loan),
         web.get("/mailboxes", _mailboxes),
@@ -65,6 +69,7 @@ def build_operator(gateway: Gateway, links: Links) -> web.Application:
         web.post("/erase", _erase),
         web.get("/evidence/{conv}", _evidence),
         web.get("/audit", _audit),
+        *curation_routes(),
     ])
     return app
 
@@ -112,6 +117,7 @@ def _counts(unit: Unit, now: datetime) -> dict[str, Any]:
         "log": unit.log.size(),
         "loans": unit.loans.count_by_outcome(),
         "messages": unit.messages.count_by_type(),
+        "waiting": unit.mailboxes.lengths(),
         "ledger": unit.accounts.totals(),
         ProblemCode.NOT_CONFIRMED: {"count": count, "first": [
             {"type": late.type, "library": late.dst, "conv": late.conv, "hash": late.hash,
@@ -119,11 +125,20 @@ def _counts(unit: Unit, now: datetime) -> dict[str, Any]:
     }
 
 
-async def _status(request: web.Request) -> web.Response:
-    gateway = request.app[GATEWAY]
+async def _state(app: web.Application) -> dict[str, Any]:
+    gateway = app[GATEWAY]
     status = await gateway.store.run(lambda unit: _counts(unit, gateway.clock()) | trust_status(gateway, unit))
-    return web.json_response({"gateway": gateway.me, "directory": gateway.directory().version,
-                              "connected": sorted(request.app[LINKS].connected()), **status})
+    return {"gateway": gateway.me, "directory": gateway.directory().version,
+            "connected": sorted(app[LINKS].connected()), **status}
+
+
+async def _status(request: web.Request) -> web.Response:
+    return web.json_response(await _state(request.app))
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    text = metrics_text(await _state(request.app), request.app[GATEWAY].clock())
+    return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _shown(loan: Loan, changed: str) -> dict[str, Any]:
@@ -175,11 +190,12 @@ async def _reset_streams(request: web.Request) -> web.Response:
 
 async def _erase(request: web.Request) -> web.Response:
     """Erase what was said in loans that have ended, or count it; the answer comes once the bytes are gone."""
-    store, wish = request.app[GATEWAY].store, ErasureWish.model_validate_json(await request.read())
+    gateway, wish = request.app[GATEWAY], ErasureWish.model_validate_json(await request.read())
     moment = datetime.combine(wish.ended_before, time(), UTC)
-    erasure = await store.run(lambda unit: erase(unit, moment, dry_run=wish.dry_run))
+    erasure = await gateway.store.run(lambda unit: erase(unit, moment, gateway.directory(), gateway.clock(),
+                                                         dry_run=wish.dry_run))
     if not wish.dry_run:
-        await store.scrub()
+        await gateway.store.scrub()
     return web.json_response(asdict(erasure))
 
 

@@ -7,8 +7,9 @@ is escaped, and the headers allow neither foreign nor inline code.
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -19,18 +20,22 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from yarl import URL
 
 from federation.catalogue.views import ClusterView
-from federation.web.api import GATEWAY, PAGE_HITS, READERS
+from federation.web import searching
+from federation.web.api import GATEWAY
+from federation.web.live import live_page
+from federation.web.narrowing import names_of, narrowings, parameters
 from federation.web.readers import ReaderProblem
+from federation.web.searching import PAGE_HITS
 from federation.web.stages import STAGES, STEPS
 from federation.web.texts import PAGES, Language, accepted_language, chosen_language, load_texts, phrase, speech_of
-from schemas.directory import Agency, Directory
+from schemas.directory import Agency, Directory, KeyPurpose
 from schemas.problems import PROBLEMS, ProblemCode
+from trust.key_life import warnings_for
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TEXTS = web.AppKey("texts", Mapping[Language, Mapping[str, Mapping[str, str]]])
-QUERY_CHARS_MAX = 200
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
                                "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
@@ -43,8 +48,20 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-cache",
 }
+_TOLD = (ProblemCode.NOT_FOUND, ProblemCode.BAD_REQUEST, ProblemCode.TOO_MANY_REQUESTS)
+"""The problems that have words of their own; the others are an error."""
 _OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 """A path of this site in printable ASCII, without ``\\``: browsers read ``//host`` and ``/\\host`` as other sites."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where copies of one call number stand in a library: branch and room, as far as the library tells."""
+
+    branch: str
+    location: str
+    call_number: str
+    copies: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +70,47 @@ class Shelf:
 
     agency: str
     library: Agency | None
-    copies: int
-    call_numbers: tuple[str, ...]
+    places: tuple[Place, ...]
+
+    @property
+    def copies(self) -> int:
+        """All its copies."""
+        return sum(place.copies for place in self.places)
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """The language of a page, and the one asked for in its address, which its links keep."""
+
+    asked: Language | None
+    language: Language
+    texts: Mapping[str, Mapping[str, str]]
+
+    def link(self, path: str, /, **query: str) -> str:
+        """Return a link within the site."""
+        kept = {"lang": str(self.asked), **query} if self.asked else query
+        return str(URL.build(path="/" + path.lstrip("/"), query=kept))
+
+    def local(self, agency: Agency, what: str = "name") -> str:
+        """Return an agency's name or city in the page's language, or in the other where only that is known."""
+        own, other = (getattr(agency, f"{what}_{one}") for one in (self.language, self.language.other))
+        return str(own or other)
 
 
 def add_portal(app: web.Application) -> None:
     """Add the pages, their static files and the headers that protect them."""
     app[TEXTS] = load_texts()
     aiohttp_jinja2.setup(app, loader=FileSystemLoader(PAGES), undefined=StrictUndefined, trim_blocks=True,
-                         lstrip_blocks=True, filters={"speech": speech_of})
+                         lstrip_blocks=True, filters={"speech": speech_of, "day": "{:%F}".format})
     app.middlewares.append(_problems_as_pages)
     app.on_response_prepare.append(_protect)
     app.add_routes([
         web.get("/", _search),
+        web.get("/live", _live),
         web.get("/works/{cluster}", _work),
         web.get("/sign-in", _sign_in),
         web.get("/loans", _loans),
+        web.get("/alliance", _alliance),
         web.static("/assets", PAGES / "static"),
     ])
 
@@ -77,9 +119,11 @@ def shelves(cluster: ClusterView, directory: Directory) -> list[Shelf]:
     """Return each library that holds the work once, in the order of their ids."""
     found = []
     for agency, group in groupby(cluster.members, key=lambda member: member.agency):
-        items = [item for member in group for item in member.items]
-        call_numbers = dict.fromkeys(item.call_number for item in items if item.call_number)
-        found.append(Shelf(agency, directory.by_id.get(agency), len(items), tuple(call_numbers)))
+        copies = Counter(
+            (holding.branch, item.location or holding.location, item.call_number or holding.call_number)
+            for member in group for holding in member.bib.holdings for item in holding.items)
+        places = tuple(Place(*place, count) for place, count in sorted(copies.items()))
+        found.append(Shelf(agency, directory.by_id.get(agency), places))
     return found
 
 
@@ -112,15 +156,28 @@ async def _problems_as_pages(request: web.Request, handler: Handler) -> web.Stre
 
 
 def _problem(request: web.Request, code: str, status: int) -> web.Response:
-    known = code if code in (ProblemCode.NOT_FOUND, ProblemCode.BAD_REQUEST) else "other"
+    known = code if code in _TOLD else "other"
     return _render(request, "problem.html", status, problem=f"problem_{known}")
 
 
 async def _search(request: web.Request) -> web.Response:
-    query, page = request.query.get("q", "")[:QUERY_CHARS_MAX].strip(), _page_number(request)
-    found = await request.app[READERS].search(query, PAGE_HITS, (page - 1) * PAGE_HITS) if query else None
-    more = found is not None and page * PAGE_HITS < found.total
-    return _render(request, "search.html", query=query, page=page, found=found, more=more)
+    query, page, narrowing = searching.asked(request), _page_number(request), searching.narrowing_of(request)
+    if not query:
+        return _render(request, "search.html", query="", found=None)
+    found = await searching.found(request, (page - 1) * PAGE_HITS)
+    speech = _speech(request)
+    names = names_of(speech.texts["facets"], request.app[GATEWAY].directory().directory, speech.local)
+    offered = narrowings(found.facets, narrowing, query, found.total, speech.texts["facets"], names, speech.link)
+    return _render(request, "search.html", query=query, page=page, first=(page - 1) * PAGE_HITS + 1, found=found,
+                   more=page * PAGE_HITS < found.total,
+                   kept=parameters(query, narrowing), narrowings=offered, available=narrowing.available)
+
+
+async def _live(request: web.Request) -> web.Response:
+    """Ask the libraries' own catalogues, and show what has come by the deadline."""
+    query = searching.asked(request)
+    return _render(request, "live.html", query=query, found=await live_page(request) if query else None,
+                   libraries=request.app[GATEWAY].directory().directory.by_id)
 
 
 def _page_number(request: web.Request) -> int:
@@ -152,31 +209,35 @@ async def _loans(request: web.Request) -> web.Response:
     return _render(request, "loans.html")
 
 
-def _render(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
+async def _alliance(request: web.Request) -> web.Response:
+    """Show the directory in force, whose key it names for each member, and what runs out soon: none of it is secret."""
+    gateway = request.app[GATEWAY]
+    directory, now = gateway.directory(), gateway.clock()
+    members = [(member, member.key_in_use(KeyPurpose.SIGN, now)) for member in directory.directory.agencies
+               if member.keys]
+    return _render(request, "alliance.html", directory=directory, members=members,
+                   warnings=warnings_for(directory, now))
+
+
+def _speech(request: web.Request) -> Speech:
     asked = chosen_language(request.query.get("lang"))
     language = asked or accepted_language(request.headers.get("Accept-Language", ""))
-    texts = request.app[TEXTS][language]
-    link = partial(_link, asked)
+    return Speech(asked, language, request.app[TEXTS][language])
+
+
+def _render(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
+    speech = _speech(request)
+    language, texts = speech.language, speech.texts
+    elsewhere = replace(speech, asked=language.other)
+    kept = {name: value for name, value in request.query.items() if name != "lang"}
     response = aiohttp_jinja2.render_template(template, request, {
-        **context, "language": language, "asked": asked, "text": partial(phrase, texts["pages"]), "link": link,
-        "local": partial(_local, language),
-        "switch": _link(language.other, request.path, **{**request.query, "lang": language.other}),
+        **context, "language": language, "asked": speech.asked, "text": partial(phrase, texts["pages"]),
+        "link": speech.link, "local": speech.local, "switch": elsewhere.link(request.path, **kept),
         "script": {"texts": texts["script"], "reasons": texts["reasons"], "language": language.tag,
                    "steps": STEPS, "stages": {stage: asdict(facts) for stage, facts in STAGES.items()},
                    "renewals_max": request.app[GATEWAY].directory().policies.renewals_max,
-                   "sign_in": link("/sign-in"), "loans": link("/loans"), "here": _link(asked, request.path)},
+                   "sign_in": speech.link("/sign-in"), "loans": speech.link("/loans"),
+                   "here": speech.link(request.path)},
     }, status=status)
     response.headers.update({"Content-Language": language.tag, "Vary": "Accept-Language"})
     return response
-
-
-def _link(asked: Language | None, path: str, **query: str) -> str:
-    """Return a link within the site that keeps the language the reader asked for."""
-    kept = {"lang": str(asked), **query} if asked else query
-    return str(URL.build(path="/" + path.lstrip("/"), query=kept))
-
-
-def _local(language: Language, agency: Agency, what: str = "name") -> str:
-    """Return an agency's name or city in the page's language, or in the other where only that is known."""
-    own, other = (getattr(agency, f"{what}_{one}") for one in (language, language.other))
-    return str(own or other)

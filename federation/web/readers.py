@@ -6,9 +6,11 @@ in the cache; when that is lost, readers sign in again and nothing else happens.
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from federation.catalogue.facets import Narrowing
+from federation.catalogue.suggesting import Suggestion
 from federation.catalogue.views import ClusterView, SearchPage
 from federation.gateway import Gateway
 from federation.loans.ordering import Proposal, candidates, holders, propose_loan
@@ -104,9 +106,15 @@ class Readers:
             raise ReaderProblem(ProblemCode.NOT_SIGNED_IN, "card and PIN have not been accepted yet")
         return ReaderSession(id_, AgencyId(record["home"]), PatronToken(record["patron"]))
 
-    async def search(self, query: str, limit: int, offset: int) -> SearchPage:
-        """Search the union catalogue."""
-        return await self.gateway.store.run(lambda unit: unit.catalogue.search(query, limit, offset))
+    async def search(self, query: str, limit: int, offset: int, narrowing: Narrowing, cities: Mapping[str, str]
+                     ) -> SearchPage:
+        """Search the union catalogue; ``cities`` tells the city of each library."""
+        return await self.gateway.store.run(
+            lambda unit: unit.catalogue.search(query, limit, offset, narrowing, cities))
+
+    async def suggest(self, typed: str) -> Sequence[Suggestion]:
+        """Return titles and authors that begin with what was typed."""
+        return await self.gateway.store.run(lambda unit: unit.catalogue.suggest(typed))
 
     async def work(self, cluster_id: str, *, live: bool = False
                    ) -> tuple[ClusterView, dict[AgencyId, Sequence[ItemStatus] | None]]:

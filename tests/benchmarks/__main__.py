@@ -17,11 +17,13 @@ from tests.benchmarks.harness import Effort, Line, Part, as_document, as_table
 
 PARTS: Mapping[str, str] = {
     "envelope": "envelope", "evidence": "evidence", "accept": "accept_path", "sip2": "sip2", "kiosk": "kiosk",
-    "marc": "marc", "z3950": "z3950", "catalogue": "catalogue", "loans": "loans",
+    "marc": "marc", "z3950": "z3950", "broker": "broker", "catalogue": "catalogue", "clustering": "clustering",
+    "loans": "loans",
 }
 """The parts of ``make bench``, in their order, each with its module, which is imported only when it runs."""
 
-SOAK_PARTS: Mapping[str, str] = {"catalogue": "soak_catalogue", "sip2": "soak_sip2"}
+SOAK_PARTS: Mapping[str, str] = {"catalogue": "soak_catalogue", "sip2": "soak_sip2",
+                                  "simulator": "soak_simulator", "marc": "soak_marc"}
 """The parts of ``make soak``: each keeps its progress in ``var/soak`` and goes on from there."""
 
 RESULT = Path("bench.json")

@@ -17,6 +17,7 @@ from federation.gateway import Gateway
 from federation.loans.reaction import Reply
 from federation.road import Road
 from federation.storage.database import Database
+from federation.storage.sqlite import SqliteFile
 from federation.storage.unit import DDL, SqlUnit
 from schemas.bib import Bib
 from schemas.dialogue import rule_of
@@ -172,7 +173,7 @@ class Alliance:
     def gateway(self) -> Iterator[Gateway]:
         """Run a gateway on an empty database on disk."""
         with TemporaryDirectory(prefix="bench-") as folder:
-            database: Database[SqlUnit] = Database(Path(folder) / "gateway.db", SqlUnit, DDL)
+            database: Database[SqlUnit] = Database(SqliteFile(Path(folder) / "gateway.db"), SqlUnit, DDL)
             try:
                 yield Gateway(GATEWAY, Signer(GATEWAY, [GATEWAY_KEY]), lambda: self.directory, database, lambda: NOW,
                               lambda _agency: None)

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 
-from federation.storage.catalogue import DDL
-from federation.storage.database import open_connection
-from tests.benchmarks.catalogue import BATCH, ingest, lines
+from federation.storage.sqlite import open_connection
+from tests.benchmarks.catalogue import BATCH, DDL, ingest, lines
 from tests.benchmarks.harness import Effort, Line
 from tests.benchmarks.soak import FOLDER, Progress
 from tests.benchmarks.union import Union

@@ -29,6 +29,7 @@ GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英�
 PUBLISHERS = tuple(f"{place}{kind}出版社" for place in ("人民", "上海", "江苏", "浙江", "安徽", "科学", "清华大学",
                                                        "商务", "中信", "重庆") for kind in ("文艺", "教育", "科技", ""))
 CLASSES = ("I247.5", "K25", "F12", "TP312", "B84", "G40", "J22", "Q95", "R161", "D9", "TU986", "H31")
+CITIES = ("上海", "南京", "苏州", "无锡", "常州", "南通", "杭州", "宁波", "嘉兴", "绍兴", "湖州", "合肥", "芜湖")
 TOPICS = ("长篇小说", "历史", "经济发展", "程序设计", "心理学", "教育", "绘画", "动物", "保健", "法律", "古典园林",
           "英语")
 HOLDERS_EXPONENT = 0.75
@@ -48,6 +49,11 @@ class Work:
     isbn13: str
     subject: int
 
+    @property
+    def language(self) -> str:
+        """Its language, by its title's script."""
+        return "eng" if self.title.isascii() else "chi"
+
 
 @dataclass(frozen=True)
 class Union:
@@ -61,6 +67,11 @@ class Union:
     def agencies(self) -> tuple[AgencyId, ...]:
         """The libraries."""
         return tuple(AgencyId(f"CN-31{number:04}-1-LIB") for number in range(self.libraries))
+
+    @cached_property
+    def cities(self) -> dict[AgencyId, str]:
+        """The city of each library: a few have several."""
+        return {agency: CITIES[number % len(CITIES)] for number, agency in enumerate(self.agencies)}
 
     @cached_property
     def works(self) -> tuple[Work, ...]:
@@ -99,7 +110,7 @@ def bib_of(work: Work, number: int) -> Bib:
         contributors=(Contributor(name=work.author, role="著"),), publisher=work.publisher, year=work.year,
         date_text=str(work.year), isbns=(Isbn.parse(work.isbn13, price_text="CNY68.00"),) if work.isbn13 else (),
         subjects=(Subject(heading=TOPICS[work.subject], places=("中国",)),),
-        classes=(Classification(number=clc),), languages=("chi",),
+        classes=(Classification(number=clc),), languages=(work.language,),
         notes=(Note(texts=("有索引",)),) if number % 3 == 0 else (),
         holdings=(holding,))
 

@@ -1,4 +1,5 @@
 """Our Z39.50 client beside ``zoomsh`` (YAZ, in C), both against the same ``yaz-ztest``; client and target a core each.
+And our BER beside asn1tools, on a present of ten records in indefinite lengths, as YAZ sends it.
 
 One association, one operation after another: searches alone, and searches each followed by a present of ten records
 as raw octets. zoomsh reads its commands from a file and writes to /dev/null; its start and its connecting are timed
@@ -15,24 +16,54 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import asn1tools
+
+from connectors.z3950 import ber, codec, oid
+from connectors.z3950.apdu import PresentResponse
+from connectors.z3950.ber import Limits, Reader
 from connectors.z3950.client import Z3950Client
 from connectors.z3950.pqf import parse
-from tests.benchmarks.harness import Effort, Line, on_cores, second_best, settled_heap
+from connectors.z3950.record import NamePlusRecord, to_external
+from tests.benchmarks.harness import Effort, Line, on_cores, race, second_best, settled_heap
+from tests.connectors.z3950.test_ber import encode_indefinite
 from tests.peers import require_program
 
 QUERY = "@attr 1=4 computer"
 RECORDS = 10
+FACTS = Path(__file__).parents[1] / "connectors/z3950/z3950.asn"
 CASES = {"search": (False, None), "search and present 10": (True, 0.65)}
 """Name: whether records are presented, and the goal."""
 
 
 def run(effort: Effort) -> Iterator[Line]:
-    """Measure searches, and searches with presents."""
+    """Measure decoding, searches, and searches with presents."""
+    yield _decoding(effort)
     zoomsh = require_program("zoomsh")
     with _ztest() as port, on_cores(1), TemporaryDirectory(prefix="bench-") as folder:
         for name, (presents, goal) in CASES.items():
             ours, theirs = _race(effort, zoomsh, port, presents, Path(folder))
             yield Line(f"Z39.50 client, {name}", "operations/s", ours, theirs, "zoomsh (YAZ, C)", goal)
+
+
+def _decoding(effort: Effort) -> Line:
+    octets = _response()
+    reader, theirs = Reader(Limits()), asn1tools.compile_files(str(FACTS), "ber")
+
+    def decode() -> None:
+        reader.feed(octets)
+        element = reader.next()
+        assert element is not None
+        codec.from_element(element)
+
+    ours, reference = race(effort, decode, lambda: theirs.decode("PDU", octets))
+    return Line("Z39.50 PresentResponse of 10, decoding", "PDUs/s", ours, reference, "asn1tools", 1.0)
+
+
+def _response() -> bytes:
+    entry = NamePlusRecord(name="Default", record=to_external(oid.USMARC, b"x" * 400))
+    response = PresentResponse(reference_id=b"1", number_of_records_returned=RECORDS, present_status=0,
+                               next_result_set_position=RECORDS + 1, records=(entry,) * RECORDS)
+    return encode_indefinite(ber.decode(codec.encode(response)))
 
 
 def _race(effort: Effort, zoomsh: str, port: int, presents: bool, folder: Path) -> tuple[float, float]:
@@ -85,14 +116,15 @@ def _ztest() -> Iterator[int]:
     process = subprocess.Popen([program, "-S", "-v", "none", f"tcp:127.0.0.1:{port}"])
     os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
     try:
-        _wait_for(port)
+        wait_for(port)
         yield port
     finally:
         process.kill()  # a SIGTERM between two events would wait for the next one
         process.wait()
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Return once something listens on ``port``."""
     end = time.monotonic() + 5
     while time.monotonic() < end:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):

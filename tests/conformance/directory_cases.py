@@ -6,27 +6,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas.directory import KeyScheme, Role
+from schemas.directory import Role
 from tests.trust.samples import (
     ADMINS,
     EDITORS,
     GATEWAY_KEY,
     HANGZHOU,
+    NEW_ADMINS,
     NOW,
     YANGPU,
     Published,
     agency,
-    key_record,
+    broken_keys,
     sample_directory,
     signing_key,
 )
 from trust.directory import FILES
-from trust.keys import SMALL_ORDER_ENCODINGS, derive_key_id
+from trust.keys import SMALL_ORDER_ENCODINGS
 
 DAY = timedelta(days=1)
 FIRST = Published()
 SECOND = FIRST.but(version=2)
-NEW_ADMINS = tuple(signing_key(f"new admin {number}") for number in range(5))
 NEXT_ROOT = FIRST.but(root_version=2, admins=NEW_ADMINS, root_signers=(*ADMINS[:3], *NEW_ADMINS[:3]))
 BY_NEW_ADMINS_ALONE = NEXT_ROOT.but(root_signers=NEW_ADMINS[:3])
 BY_OLD_ADMINS_ALONE = NEXT_ROOT.but(root_signers=ADMINS[:3])
@@ -149,21 +149,14 @@ def _targets() -> Iterator[Case]:
 
 
 def _contents() -> Iterator[Case]:
-    record = key_record(signing_key(HANGZHOU).verifying)
-    weak_raw = sorted(SMALL_ORDER_ENCODINGS)[3]
-    weak = record.model_copy(update={"public": b64encode(weak_raw).decode(),
-                                     "key_id": derive_key_id(KeyScheme.ED25519, weak_raw)})
-    for name, about, keys, code in (
-        ("weak_key", "a key of small order", (weak,), "weak_key"),
-        ("id_of_another_key", "an id that does not derive from the key",
-         (record.model_copy(update={"key_id": "ab" * 32}),), "malformed_payload"),
-        ("key_twice", "one key listed twice", (record, record), "malformed_payload"),
-        ("dates_out_of_order", "signs longer than its signatures count",
-         (record.model_copy(update={"sign_until": NOW + 3650 * DAY}),), "malformed_payload"),
-        ("scheme_for_another_purpose", "a key for signing that says it seals",
-         (record.model_copy(update={"scheme": KeyScheme.ECDH_ES_P256}),), "malformed_payload"),
-    ):
-        yield Case(name, about, _with(agency(YANGPU), agency(HANGZHOU, keys=keys)), code)
+    abouts = {
+        "weak_key": "a key of small order", "id_of_another_key": "an id that does not derive from the key",
+        "key_twice": "one key listed twice", "dates_out_of_order": "signs longer than its signatures count",
+        "scheme_for_another_purpose": "a key for signing that says it seals",
+    }
+    for name, keys in broken_keys().items():
+        code = "weak_key" if name == "weak_key" else "malformed_payload"
+        yield Case(name, abouts[name], _with(agency(YANGPU), agency(HANGZHOU, keys=keys)), code)
     yield Case("member_twice", "one library listed twice", _with(agency(YANGPU), agency(YANGPU, keys=())),
                "malformed_payload")
     yield Case("two_gateways", "an alliance has one gateway", _with(agency(YANGPU), agency(HANGZHOU, Role.GATEWAY)),

@@ -9,11 +9,9 @@ from typing import Any
 from schemas.directory import Directory, KeyStatus
 from schemas.envelope import GENESIS, StreamPosition
 from schemas.identifiers import AgencyId, MessageHash
-from schemas.messages import AnyMessage, Confirmation, Message
 from tests.trust.samples import (
     HANGZHOU,
     NOW,
-    SOME_HASH,
     YANGPU,
     Published,
     agency,
@@ -77,13 +75,6 @@ def hash_of(envelope: bytes) -> MessageHash:
 
 def signed(payload: bytes) -> bytes:
     return encode_envelope(payload, KEY)[1]
-
-
-def confirmation(**changes: Any) -> AnyMessage:
-    """A control message from Hangzhou to Yangpu."""
-    header = {"type": "Confirmation", "src": HANGZHOU, "dst": YANGPU, "created": NOW, "dir": DIRECTORY.reference,
-              "expires": NOW + timedelta(minutes=1), "body": Confirmation(message=SOME_HASH)}
-    return Message[Confirmation](**{**header, **changes})
 
 
 def position(**changes: Any) -> StreamPosition:

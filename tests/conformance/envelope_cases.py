@@ -16,11 +16,10 @@ from tests.conformance.door import (
     SIGNATURE,
     SUZHOU,
     Case,
-    confirmation,
     receiver,
     signed,
 )
-from tests.trust.samples import GATEWAY, HANGZHOU, YANGPU, custody_receipt, sealing_key, signing_key
+from tests.trust.samples import GATEWAY, HANGZHOU, YANGPU, control, custody_receipt, sealing_key, signing_key
 from trust.envelope import seal
 
 
@@ -157,4 +156,4 @@ def _signatures() -> Iterator[Case]:
     yield Case("in_anothers_name", "src is not the signer's library",
                seal(custody_receipt(DIRECTORY, src=SUZHOU), KEY).envelope, "signer_is_not_src")
     yield Case("in_the_gateways_name", "a library speaks for the gateway",
-               seal(confirmation(src=GATEWAY), KEY).envelope, "signer_is_not_src")
+               seal(control(DIRECTORY, src=GATEWAY), KEY).envelope, "signer_is_not_src")

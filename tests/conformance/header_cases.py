@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from schemas.identifiers import MessageHash
-from tests.conformance.door import DAY, DIRECTORY, KEY, SUZHOU, Case, confirmation, position
-from tests.trust.samples import GATEWAY, NOW, SOME_HASH, YANGPU, custody_receipt, signing_key
+from tests.conformance.door import DAY, DIRECTORY, KEY, SUZHOU, Case, position
+from tests.trust.samples import GATEWAY, NOW, SOME_HASH, YANGPU, control, custody_receipt, signing_key
 from trust.envelope import seal
 
 SECOND = timedelta(seconds=1)
@@ -68,7 +68,7 @@ def _receipt(name: str, about: str, code: str = "", **changes: Any) -> Case:
 
 
 def _control(name: str, about: str, code: str = "", **changes: Any) -> Case:
-    return Case(name, about, seal(confirmation(**changes), KEY).envelope, code)
+    return Case(name, about, seal(control(DIRECTORY, **changes), KEY).envelope, code)
 
 
 def _by(key: str, name: str, about: str, code: str = "", **changes: Any) -> Case:

@@ -7,7 +7,8 @@ from typing import Any
 
 from schemas.identifiers import AgencyId, ConversationId
 from schemas.ledger import Entry, Transfer
-from schemas.lending import Custody, Quote
+from schemas.lending import Action, Custody, Quote, ReservationGranted
+from schemas.messages import MessageType
 from schemas.netting import net_positions, payments_for
 from schemas.statement import Window, statement_of
 from tests.schemas.loan_story import (
@@ -48,6 +49,24 @@ def _given_back_at_once(story: Story) -> None:
     story.complete()
 
 
+def _overtaken(story: Story) -> None:
+    """A third library took it back and sent it; its messages come when the loan has ended."""
+    known = story.last
+    _given_back_at_once(story)
+    story.take(C.RETURNED_AT, THIRD, known)
+    story.ask(Action.SHIPPED_RETURN, THIRD)
+
+
+def _not_collected(story: Story) -> None:
+    story.take(C.PICKUP_POINT, PICKUP)
+    _given_back_at_once(story)
+
+
+def _granted_again(story: Story) -> None:
+    body = ReservationGranted(total_fen=story.quote.total_fen)
+    story.say(MessageType.RESERVATION_GRANTED, CLEARING, HOME, body, story.loan.reservation)
+
+
 def _second_supplier(story: Story) -> None:
     story.request()
     story.unfilled()
@@ -76,6 +95,10 @@ LOANS: dict[str, tuple[str, Callable[..., Story], Callable[[Story], object], Quo
     "returned_elsewhere": ("returned at a third library, which is paid for its trouble", collected,
                            _returned_elsewhere, None),
     "back_to_the_supplier": ("the reader brings it to the supplier itself", collected, _given_back_at_once, None),
+    "overtaken": ("a parcel faster than the news of it: who took it back tells late, and is paid", collected,
+                  _overtaken, None),
+    "not_collected": ("the supplier takes it back from the pickup point", shipped, _not_collected, None),
+    "granted_again": ("one question answered twice sets nothing aside anew", reserved, _granted_again, None),
     "never_left": ("the supplier takes its own parcel back", shipped, _given_back_at_once, None),
     "uncollected": ("it waits in a locker and goes back", shipped, _uncollected, None),
     "second_supplier": ("the first one cannot supply", reserved, _second_supplier, None),

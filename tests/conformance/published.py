@@ -5,11 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from schemas.json_schema import render as render_schemas
-from tests.conformance import directory_cases, envelope_cases, evidence_cases, money_cases, relay_cases, stream_cases
+from tests.conformance import (
+    directory_cases,
+    envelope_cases,
+    evidence_cases,
+    freshness_cases,
+    money_cases,
+    relay_cases,
+    sealing_cases,
+    stream_cases,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS, VECTORS = "docs/schema", "tests/vectors"
-PARTS = (envelope_cases, relay_cases, stream_cases, directory_cases, evidence_cases, money_cases)
+PARTS = (envelope_cases, relay_cases, stream_cases, directory_cases, freshness_cases, evidence_cases, sealing_cases,
+         money_cases)
 
 
 def render() -> dict[str, bytes]:

@@ -1,13 +1,14 @@
-"""The labelled pairs that judge the clustering: what the generator makes, in two halves that share no book."""
+"""The labelled pairs that judge the clustering: two halves, the fresh and the unseen, none of which share a book."""
 
 import json
 from collections import Counter
+from itertools import combinations
 from typing import Any
 
 import pytest
 
 from schemas.bib import Bib
-from tests.conformance.clustering.files import FOLDER, HALVES, half_of, render
+from tests.conformance.clustering.files import FOLDER, FRESH, HALVES, SETS, UNSEEN, half_of, render
 
 KINDS_IN_BOTH_HALVES_FROM = 4
 """Pairs of a kind; a rarer kind may stand in one half alone."""
@@ -15,7 +16,8 @@ KINDS_IN_BOTH_HALVES_FROM = 4
 
 @pytest.fixture(scope="module")
 def pairs() -> list[dict[str, Any]]:
-    return [json.loads(line) for half in HALVES for line in (FOLDER / f"{half}.jsonl").read_text("utf-8").splitlines()]
+    return [json.loads(line) for half in SETS
+            for line in (FOLDER / f"{half}.jsonl").read_text("utf-8").splitlines()]
 
 
 def records(pairs: list[dict[str, Any]]) -> list[tuple[dict[str, Any], Bib]]:
@@ -44,6 +46,7 @@ def test_there_are_enough_pairs_of_both_labels(pairs: list[dict[str, Any]]) -> N
 
 
 def test_both_halves_have_every_kind_and_about_as_many_pairs(pairs: list[dict[str, Any]]) -> None:
+    pairs = [pair for pair in pairs if pair["half"] in HALVES]
     by_kind = Counter(pair["kind"] for pair in pairs)
     by_half = Counter((pair["kind"], pair["half"]) for pair in pairs)
     frequent = [kind for kind, number in by_kind.items() if number >= KINDS_IN_BOTH_HALVES_FROM]
@@ -52,13 +55,25 @@ def test_both_halves_have_every_kind_and_about_as_many_pairs(pairs: list[dict[st
     assert min(sizes.values()) >= 0.45 * len(pairs)
 
 
-def test_no_work_stands_in_both_halves(pairs: list[dict[str, Any]]) -> None:
-    assert all(pair["half"] == half_of(pair["work"]) for pair in pairs)
+@pytest.mark.parametrize(("half", "at_least"), [(FRESH, 200), (UNSEEN, 160)])
+def test_the_pairs_written_apart_are_of_known_kinds_and_both_labels(
+        pairs: list[dict[str, Any]], half: str, at_least: int) -> None:
+    apart = [pair for pair in pairs if pair["half"] == half]
+    labels = Counter(pair["label"] for pair in apart)
+    assert len(apart) >= at_least
+    assert 0.35 <= labels["same"] / len(apart) <= 0.45
+    assert {pair["kind"] for pair in apart} <= {pair["kind"] for pair in pairs if pair["half"] in HALVES}
+
+
+def test_no_work_stands_in_two_files(pairs: list[dict[str, Any]]) -> None:
+    works = {half: {pair["work"] for pair in pairs if pair["half"] == half} for half in SETS}
+    assert all(half == half_of(work) for half in HALVES for work in works[half])
+    assert all(works[one].isdisjoint(works[other]) for one, other in combinations(SETS, 2))
     for of in (lambda bib: set(bib.isbn13s), lambda bib: {(bib.title, bib.volume_title)},
                lambda bib: {bib.unified_book_number} - {""}):
-        development, held_out = ({key for pair, bib in records(pairs) if pair["half"] == half for key in of(bib)}
-                                 for half in HALVES)
-        assert development & held_out == set()
+        files = [{key for pair, bib in records(pairs) if pair["half"] == half for key in of(bib)}
+                 for half in SETS]
+        assert all(one & other == set() for one, other in combinations(files, 2))
 
 
 def test_a_pair_is_asked_once_and_its_records_differ(pairs: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.second import directory, door, evidence, money
+from tests.conformance.second import directory, door, evidence, freshness, money, sealing
 from tests.conformance.second.values import Refused, accept_key
 from tests.conformance.vectors import cases, envelope_cases, name_of, raw_envelope, read
 
@@ -77,6 +77,28 @@ def test_directory(case):
         return {"version": accepted["version"], "hash": accepted["hash"]}
 
     assert outcome(decide) == case["expected"]
+
+
+@pytest.mark.parametrize("case", cases("freshness"), ids=name_of)
+def test_freshness(case):
+    assert outcome(lambda: {"valid_until": freshness.of_case(case)}) == case["expected"]
+
+
+@pytest.mark.parametrize("case", cases("sealing", "opens"), ids=name_of)
+def test_opening(case):
+    own = case["library_jwk"]
+
+    def decide():
+        text = case["sealed"]
+        opened = sealing.open_address(text, own, case["conv"]) if case["is_address"] else sealing.open_sealed(text, own)
+        return {"plaintext": opened}
+
+    assert outcome(decide) == case["expected"]
+
+
+@pytest.mark.parametrize("case", cases("sealing", "signed"), ids=name_of)
+def test_signed_by_the_session(case):
+    assert outcome(lambda: {"payload": sealing.signed_by(case["signed"], case["session_jwk"])}) == case["expected"]
 
 
 def test_the_log():

@@ -6,7 +6,9 @@ from dataclasses import asdict
 from datetime import datetime
 
 import pytest
+from joserfc.jwk import ECKey
 
+from connectors.agent.reception import Credentials
 from schemas.directory import Tariff
 from schemas.envelope import StreamPosition
 from schemas.identifiers import AgencyId, MessageHash
@@ -19,6 +21,7 @@ from schemas.problems import ProblemCode
 from schemas.statement import Window, statement_of
 from schemas.tariff import transfers_for
 from tests.conformance.door import accepted_directory
+from tests.conformance.freshness_cases import DIRECTORY as FRESHNESS_DIRECTORY
 from tests.conformance.published import ROOT, SCHEMAS, VECTORS, render
 from tests.conformance.vectors import cases, envelope_cases, name_of, raw_envelope, read
 from trust.checkpoint import Checkpoint, open_checkpoint
@@ -27,7 +30,9 @@ from trust.directory import accept
 from trust.envelope import open_envelope
 from trust.errors import EnvelopeRefused, StreamRefused, TrustError
 from trust.evidence import Frontier, leaf_bytes, leaf_hash, verify_consistency, verify_inclusion
-from trust.keys import VerifyingKey
+from trust.freshness import check_freshness
+from trust.keys import SealingKey, VerifyingKey
+from trust.sealing import open_address, open_sealed, verify_session_jws
 from trust.stream import StreamHead, follow
 
 RENDERED = render()
@@ -83,6 +88,43 @@ def test_directory(case):
         return {"version": accepted.version, "hash": accepted.hash}
 
     assert outcome(decide) == case["expected"]
+
+
+@pytest.mark.parametrize("case", cases("freshness"), ids=name_of)
+def test_freshness(case):
+    def decide():
+        said = check_freshness(b64decode(case["statement_base64"]), FRESHNESS_DIRECTORY,
+                               datetime.fromisoformat(case["now"]))
+        return {"valid_until": f"{said.valid_until:%FT%TZ}"}
+
+    assert (case["directory"]["version"], case["directory"]["hash"]) == FRESHNESS_DIRECTORY.reference
+    assert outcome(decide) == case["expected"]
+
+
+@pytest.mark.parametrize("case", cases("sealing", "opens"), ids=name_of)
+def test_opening(case):
+    own = SealingKey(ECKey.import_key(case["library_jwk"]).private_key)
+
+    def decide():
+        if case["is_address"]:
+            address = open_address([own], case["sealed"], case["conv"]).reveal()
+            return {"plaintext": json.dumps({"conv": case["conv"], "address": address}, ensure_ascii=False,
+                                            separators=(",", ":"))}
+        return {"plaintext": open_sealed(own, case["sealed"]).decode()}
+
+    assert outcome(decide) == case["expected"]
+
+
+def test_what_a_page_seals_to_sign_in_is_read_by_the_home_library():
+    (case,) = [case for case in cases("sealing", "opens") if case["name"] == "good_sign_in"]
+    credentials = Credentials.model_validate_json(case["expected"]["plaintext"], strict=True)
+    assert credentials.public_key == case["session_jwk"]
+
+
+@pytest.mark.parametrize("case", cases("sealing", "signed"), ids=name_of)
+def test_signed_by_the_session(case):
+    assert outcome(lambda: {"payload": verify_session_jws(case["signed"], case["session_jwk"]).decode()}
+                   ) == case["expected"]
 
 
 def test_the_log():

@@ -9,6 +9,8 @@ from tests.conformance.published import ROOT, VECTORS
 Given = dict[str, Any]
 """One case, with what its file says for all of them."""
 
+LISTS = {"cases", "inclusion", "consistency", "opens", "signed"}
+"""Names under which a file lists its cases."""
 ENVELOPE_FILES = ("form", "base64", "signature", "payload", "header", "key_life")
 
 
@@ -20,7 +22,7 @@ def read(name: str) -> dict[str, Any]:
 def cases(name: str, under: str = "cases") -> list[Given]:
     """Return the cases of a file; what they do not say themselves, the file says."""
     document = read(name)
-    common = {key: value for key, value in document.items() if key not in {"cases", "inclusion", "consistency"}}
+    common = {key: value for key, value in document.items() if key not in LISTS}
     return [{**common, **case} for case in document[under]]
 
 

@@ -131,9 +131,10 @@ async def test_a_refusal_names_its_reason(journal, run):
 async def test_erasing_says_first_what_it_would_do_and_then_what_it_did(journal, run):
     assert "将抹去 0 笔已结借阅的 0 条报文内容与读者信息" in await run("erase", "--ended-before", "2026-01-31", code=2)
     out = await run("erase", "--ended-before", "2026-01-31", "--yes")
-    assert out.split() == ["借阅", "Loans", "报文", "Messages", "登录", "Sign-ins", "保留", "Kept", "0", "0", "0", "0"]
+    assert out.split() == ["借阅", "Loans", "报文", "Messages", "登录", "Sign-ins", "待办", "Conflicts", "保留", "Kept",
+                           *"00000"]
     erased = json.loads(await run("erase", "--ended-before", "2026-01-31", "--yes", "--json"))
-    assert erased == {"loans": 0, "messages": 0, "sessions": 0, "kept": 0}
+    assert erased == {"loans": 0, "messages": 0, "sessions": 0, "conflicts": 0, "kept": 0}
 
 
 async def test_without_a_running_connector_staff_are_told_to_start_it(config, run):

@@ -71,6 +71,13 @@ async def test_the_status_is_printed_for_people_and_for_programs(running: Ground
     assert json.loads(capsys.readouterr().out)["log"] == 0
 
 
+async def test_the_status_is_printed_as_metrics(running: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(running, "status", "--metrics") == 0
+    told = capsys.readouterr().out
+    assert told.startswith("# HELP delta_directory_version ")
+    assert "\ndelta_log_entries 0\n" in told
+
+
 async def test_no_loans_and_clean_books_are_empty_lists_and_exit_code_0(running: Ground,
                                                                         capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("loans", "audit"):

@@ -1,10 +1,14 @@
 """The gateway's settings: read once, relative to their file, refused by the setting's name and never by its value."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from federation.config import Settings, SettingsRefused
+from federation.config import Settings
+from trust.settings import SettingsRefused
+
+MANUAL = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text("utf-8")
 
 
 def load(folder: Path, text: str) -> Settings:
@@ -19,7 +23,7 @@ def test_an_empty_file_is_a_gateway_on_loopback(tmp_path: Path) -> None:
 
 def test_paths_are_relative_to_the_files_folder_and_absolute_ones_stay(tmp_path: Path) -> None:
     settings = load(tmp_path, 'directory = "../directory"\nsigning_key = "/etc/delta/sign.pem"')
-    assert settings.database == tmp_path / "gateway.db"
+    assert settings.database == str(tmp_path / "gateway.db")
     assert settings.operator_socket == tmp_path / "operator.sock"
     assert settings.passphrase_file == tmp_path / "passphrase"
     assert settings.directory == tmp_path / ".." / "directory"
@@ -59,3 +63,35 @@ def test_a_refusal_never_shows_the_value(tmp_path: Path) -> None:
 
 def test_the_caches_address_is_not_in_the_repr(tmp_path: Path) -> None:
     assert "271828" not in repr(load(tmp_path, 'redis = "redis://:271828@cache"'))
+
+
+# TLS
+
+
+def test_files_of_tls_are_relative_to_the_files_folder(tmp_path: Path) -> None:
+    tls = load(tmp_path, 'host = "0.0.0.0"\n[tls]\ncertificate = "gateway.pem"\nkey = "/etc/delta/gateway.key"').tls
+    assert tls is not None
+    assert (tls.certificate, tls.key) == (tmp_path / "gateway.pem", Path("/etc/delta/gateway.key"))
+
+
+@pytest.mark.parametrize("text", ['[tls]\nkey = "a"', '[tls]\ncertificate = "a"', 'tls = true'])
+def test_half_of_tls_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsRefused, match=r"gateway\.toml: tls"):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "gateway.example.org", ""])
+def test_plain_http_is_for_loopback_or_behind_a_proxy(tmp_path: Path, host: str) -> None:
+    with pytest.raises(SettingsRefused, match=r"gateway\.toml: host: .*behind_proxy = true"):
+        load(tmp_path, f'host = "{host}"')
+    assert load(tmp_path, f'host = "{host}"\nbehind_proxy = true').host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "::1", "localhost"])
+def test_on_loopback_nothing_more_need_be_said(tmp_path: Path, host: str) -> None:
+    assert load(tmp_path, f'host = "{host}"').tls is None
+
+
+@pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", MANUAL, re.DOTALL))
+def test_the_manual_s_settings_can_be_used(tmp_path: Path, text: str) -> None:
+    assert load(tmp_path, text).tls is not None

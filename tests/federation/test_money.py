@@ -2,6 +2,8 @@
 
 
 
+import pytest
+
 from connectors.agent.custody import Step
 from federation.loans.reaction import Reply
 from schemas.lending import (
@@ -32,9 +34,12 @@ from tests.alliance import (
     a_hash,
     body_of,
 )
+from tests.databases import ENGINES
 from tests.federation.telling import lent, of_the_loan, said
 
 M, P = MessageType, ProblemCode
+
+pytestmark = pytest.mark.parametrize("town", ENGINES, indirect=True)
 
 
 async def test_a_reservation_within_the_cap_is_granted_and_the_first_beyond_it_refused(town: Alliance) -> None:

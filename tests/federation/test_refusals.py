@@ -40,6 +40,7 @@ from tests.alliance import (
     a_hash,
     body_of,
 )
+from tests.databases import ENGINES
 from tests.federation.telling import everything, of_the_loan, promised, said
 from trust.envelope import Sealed
 
@@ -47,6 +48,8 @@ M, P = MessageType, ProblemCode
 
 
 Told = Callable[[Alliance, str], Awaitable[Sealed]]
+
+pytestmark = pytest.mark.parametrize("town", ENGINES, indirect=True)
 
 
 async def supplier_ships_unconfirmed(town: Alliance, conv: str) -> Sealed:
@@ -161,7 +164,8 @@ async def test_the_gateway_s_own_message_is_not_let_in_from_outside(town: Allian
     own = (await town.gateway.mail(HOME, 0, 0, 9))[0].envelope
     fresh = await said(town, M.CONFIRMATION, GATEWAY, HOME, Confirmation(message=a_hash("a")))
     before = await everything(town)
-    assert body_of(await town.gateway.receive(own, link)).code is P.REPLAYED
+    again = body_of(await town.gateway.receive(own, link))
+    assert isinstance(again, Accepted) if link == HOME else again.code is P.REPLAYED
     assert body_of(await town.gateway.receive(fresh.envelope, link)).code is P.WRONG_ROLE
     assert await everything(town) == before
 

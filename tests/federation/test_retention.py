@@ -12,11 +12,12 @@ import pytest
 from connectors.agent.custody import Step
 from connectors.agent.watch import watch_once
 from examples.alliance.people import JsonPeer, Refused, over_socket
-from federation.storage.database import StorageFailed, empty_log
+from federation.storage.engine import StorageFailed
+from federation.storage.sqlite import empty_log
 from federation.web.link import Links
 from federation.web.operator import serve_operator
 from schemas.messages import MessageType, Resend, StatementDispute
-from tests.alliance import BARCODES, FIRST, HOME, NOW, PICKUP, Alliance
+from tests.alliance import BARCODES, FIRST, HOME, NOW, PICKUP, Alliance, directory_of
 from tests.trust import samples
 from trust.bundle import verify_bundle
 from trust.dsse import decode_envelope
@@ -154,6 +155,30 @@ async def test_a_loan_whose_statement_a_library_has_not_accepted_is_kept(office:
             await watch_once(member.office, member.journal)
     await office.town.rest()
     assert (await office.erase())["kept"] == {"statement_not_accepted": 1}
+
+
+async def test_a_library_that_never_answers_its_statement_keeps_a_loan_no_longer_than_the_policies_say(
+        office: Office) -> None:
+    await office.lend()
+    await office.peer.ask("POST", "/windows")
+    await office.town.rest()
+    days = office.town.directory.policies.dispute_days
+    office.town.clock.now += timedelta(days=days, seconds=-1)
+    assert (await office.erase())["kept"] == {"statement_not_accepted": 1}
+    office.town.clock.now += timedelta(seconds=1)
+    assert (await office.erase(dry_run=True))["loans"] == 1
+
+
+async def test_a_dispute_keeps_a_loan_as_long_as_its_library_is_a_member(office: Office) -> None:
+    await office.lend()
+    await office.peer.ask("POST", "/windows")
+    await office.town.rest()
+    await dispute(office.town)
+    office.town.clock.now += timedelta(days=office.town.directory.policies.dispute_days)
+    assert (await office.erase())["kept"] == {"statement_not_accepted": 1}
+    staying = [member.library for member in office.town.members.values() if member.me != FIRST]
+    office.town.directory = directory_of(staying, version=2)
+    assert (await office.erase(dry_run=True))["loans"] == 1
 
 
 async def dispute(town: Alliance) -> None:

@@ -23,11 +23,14 @@ from tests.alliance import (
     body_of,
     read,
 )
+from tests.databases import ENGINES
 from tests.federation.telling import everything, lent, note, of_the_loan, promised, said
 from trust.dsse import decode_envelope, hash_signed
 from trust.stream import RESEND_NUMBERS_MAX, StreamHead
 
 M, P = MessageType, ProblemCode
+
+pytestmark = pytest.mark.parametrize("town", ENGINES, indirect=True)
 
 
 def hash_of(envelope: bytes) -> str:
@@ -291,10 +294,12 @@ async def test_the_gateway_begins_its_own_streams_anew_and_waits_no_more_for_the
     resets = await town.gateway.reset_streams("restored from a backup")
     assert {(dst, body.channel) for dst, body in resets} == {
         (library, channel) for library in town.members for channel in ("loan", "money")}
-    told = [body_of(entry.envelope) for entry in await town.gateway.mail(HOME, 0, 0, 9)][1:]
+    restored, *told = [body_of(entry.envelope) for entry in await town.gateway.mail(HOME, 0, 0, 9)][1:]
+    assert [(head.src, head.dst, head.channel, head.seq) for head in restored.heads] == [(GATEWAY, HOME, "loan", 1)]
     assert [(body.channel, body.seq) for body in told] == [("loan", 1), ("money", 0)]
     town.clock.forward(days=9)
-    assert await town.database.run(lambda unit: unit.messages.overdue(town.clock(), 9)) == (0, [])
+    _, overdue = await town.database.run(lambda unit: unit.messages.overdue(town.clock(), 9))
+    assert {(awaited.type, awaited.dst) for awaited in overdue} == {("Restored", library) for library in town.members}
 
     (next_epoch,) = {body.epoch for _, body in await town.gateway.reset_streams("again, at once, on another copy")}
     assert next_epoch > told[0].epoch > NOW.timestamp() // 60 - 1

@@ -123,10 +123,10 @@ class Story:
         return self.say(MessageType.REQUESTING_AGENCY_MESSAGE, src, self.loan.supplier or SUPPLIER,
                         RequestingAgencyMessage(action=action), reply_to or self.last)
 
-    def take(self, holder: Custody, by: AgencyId) -> tuple[Transfer, ...]:
+    def take(self, holder: Custody, by: AgencyId, reply_to: MessageHash | None = None) -> tuple[Transfer, ...]:
         supplier = self.loan.supplier or SUPPLIER
         return self.say(MessageType.CUSTODY_RECEIPT, by, HOME if by == supplier else supplier, CustodyReceipt(
-            barcode=BARCODE, holder=holder, place="柜台", happened_at=NOW), self.last)
+            barcode=BARCODE, holder=holder, place="柜台", happened_at=NOW), reply_to or self.last)
 
     def ship_back(self) -> tuple[Transfer, ...]:
         return self.ask(Action.SHIPPED_RETURN, self.loan.holder or PICKUP)

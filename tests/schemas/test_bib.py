@@ -115,4 +115,4 @@ def test_what_no_database_or_message_can_hold_is_no_bib(change):
 
 def test_a_price_is_money_that_every_end_can_count():
     with pytest.raises(ValidationError):
-        Item.model_validate({"barcode": "1", "price_fen": 2**70})
+        Item(barcode="1", price_fen=2**70)

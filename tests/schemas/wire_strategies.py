@@ -1,10 +1,11 @@
 """Values for every field of the models on the wire, drawn from the models themselves."""
 
 import types
+from dataclasses import is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cache
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel
@@ -46,6 +47,9 @@ def _values(kind: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.from_regex(kind.pattern, fullmatch=True, alphabet=st.characters(max_codepoint=127)).map(kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return bodies(kind)
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = get_type_hints(kind, include_extras=True)
+        return st.builds(kind, **{name: _values(hint, {}) for name, hint in hints.items()})
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(kind)
     return _PLAIN[kind](limits)

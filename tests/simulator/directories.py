@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from connectors.agent.entry import Refused
@@ -72,9 +72,9 @@ async def _desk(hub: Hostile) -> AsyncIterator[_Desk]:
         return await opened[0].serve(request)
 
     app.router.add_get("/{path:.*}", serve)
-    async with TestServer(app) as server:
+    async with TestServer(app) as server, ClientSession() as http:
         url = str(server.make_url("/link"))
-        desk = _Desk(hub, member, DirectoryKeeper(url, held, member.journal, town.clock), held, known, known)
+        desk = _Desk(hub, member, DirectoryKeeper(http, url, held, member.journal, town.clock), held, known, known)
         opened.append(desk)
         await desk.keeper.ask()
         assert not desk.keeper.is_stale()

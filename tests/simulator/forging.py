@@ -6,7 +6,7 @@ from base64 import b64decode, b64encode
 from schemas.envelope import StreamPosition
 from schemas.identifiers import AgencyId
 from schemas.lending import Order, Quote
-from schemas.messages import MessageType, Refusal, StreamReset
+from schemas.messages import MessageType, Refusal, Restored, StreamReset
 from schemas.problems import ProblemCode
 from tests.alliance import FIRST, GATEWAY, HOME, QUOTE, SECOND, TARIFF, a_hash, key_of, rota
 from tests.simulator.hub import Hostile, Mail, is_relayed
@@ -144,3 +144,13 @@ async def begin_its_own_stream_anew(hub: Hostile) -> None:
 async def _loans(hub: Hostile):  # type: ignore[no-untyped-def]
     for member in hub.town.members.values():
         yield await member.journal.run(lambda unit: unit.loans(unfinished=False))
+
+
+async def say_that_it_was_restored(hub: Hostile) -> None:
+    """The library sends everything again; what it has heard before it hears again to no effect."""
+    mail = await hub.any_known(lambda mail: is_relayed(mail) and mail.message.dst in hub.town.members)
+    me = mail.message.dst
+    await hub.show(me, hub.signed(MessageType.RESTORED, me, Restored(heads=())).envelope)
+    before = await hub.town[me].loan(mail.message.conv or "")
+    await hub.show(me, mail.envelope, mail.accepted)
+    assert await hub.town[me].loan(mail.message.conv or "") == before

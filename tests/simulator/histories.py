@@ -5,6 +5,7 @@ from pathlib import Path
 
 from federation.gateway import Gateway
 from federation.storage.database import Database
+from federation.storage.sqlite import SqliteFile
 from federation.storage.unit import DDL, SqlUnit
 from schemas.messages import MessageType
 from tests.alliance import FIRST, HOME, a_hash
@@ -15,7 +16,7 @@ def _copied(hub: Hostile) -> Gateway:
     """Return the gateway with a history of its own: as it stands now, and from here on another one."""
     hub.town.back_up_gateway()
     path = hub.town.folder / "gateway.backup"
-    store = Database(path.replace(Path(path).with_name(f"other {len(hub.copies)}.db")), SqlUnit, DDL)
+    store = Database(SqliteFile(path.replace(Path(path).with_name(f"other {len(hub.copies)}.db"))), SqlUnit, DDL)
     hub.copies.append(store)
     return replace(hub.town.gateway, store=store)
 

@@ -1,8 +1,8 @@
 """An alliance at work, from one seed: readers order, suppliers send, copies go round and come home.
 
 The libraries and the gateway are the real ones; people, copies, ILSs and the lines between the parts are played here.
-A copy is at one place at a time, and a day on its way. What carries the mail is a ``Line``: a good one, a weak one, or
-a hostile hub.
+A copy is at one place at a time, and up to a day on its way. What carries the mail is a ``Line``: a good one, a weak
+one, or a hostile hub.
 """
 
 import shutil
@@ -33,7 +33,7 @@ COPIES = 3
 ORDERS_OPEN_MAX = 3
 """As many reservations as the home library's net debit cap allows at once."""
 JOURNEY = timedelta(days=1)
-"""A parcel is never faster: news that is a day old has come when the copy does."""
+"""A parcel is never slower, and where nothing else is said never faster: then news is older than the copy."""
 
 
 @dataclass
@@ -139,10 +139,11 @@ class World:
     """The people of an alliance; ``line`` carries their mail."""
 
     def __init__(self, town: Alliance, random: Random, line: Line | None = None,
-                 errands: Sequence[Errand] = ()) -> None:
+                 errands: Sequence[Errand] = (), fastest: timedelta = JOURNEY) -> None:
         self.town = town
         self.random = random
         self.line = line or Line(town)
+        self.fastest = fastest
         self.errands = [replace(errand, sent_by=list(errand.sent_by)) for errand in errands]
 
     def save(self, folder: Path) -> Saved:
@@ -203,7 +204,7 @@ class World:
         for loan in await member.counter.pull_list():
             if await self._scanned(member, loan.conv, loan.barcode or "", Step.DISPATCH):
                 errands[loan.conv].sent_by.append(me)
-                errands[loan.conv].arrives = now + JOURNEY
+                errands[loan.conv].arrives = now + self._journey()
                 done += 1
         for errand in self.errands:
             stop = errand.next_stop()
@@ -212,9 +213,13 @@ class World:
             barcode = (await self.town[errand.sent_by[0]].loan(errand.conv)).barcode
             if await self._scanned(member, errand.conv, barcode or "", stop[1]):
                 errand.steps += 1
-                errand.arrives = now + JOURNEY if stop[1] is Step.SEND_BACK else None
+                errand.arrives = now + self._journey() if stop[1] is Step.SEND_BACK else None
                 done += 1
         return done
+
+    def _journey(self) -> timedelta:
+        spread = JOURNEY - self.fastest
+        return self.fastest + self.random.random() * spread if spread else JOURNEY
 
     async def _scanned(self, member: Member, conv: str, barcode: str, step: Step) -> bool:
         """Whether the scan did what was meant; news that has not come yet makes staff wait."""

@@ -1,19 +1,20 @@
 """A small alliance with keys that are the same in every run: five admins, three editors, two libraries, a gateway."""
 
 import hashlib
+from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tuf.api.metadata import Root, Targets
 
-from schemas.directory import Agency, CreditTier, Directory, Policies, PublicKeyRecord, Role, Tariff
+from schemas.directory import Agency, CreditTier, Directory, KeyScheme, Policies, PublicKeyRecord, Role, Tariff
 from schemas.envelope import GENESIS, StreamPosition
 from schemas.identifiers import AgencyId, ConversationId, MessageHash
 from schemas.lending import Custody, CustodyReceipt
-from schemas.messages import AnyMessage, Message, MessageType
+from schemas.messages import AnyMessage, Confirmation, Message, MessageType
 from trust.directory import DIRECTORY_FILE, POLICIES_FILE, TARIFF_FILE, TrustedDirectory, accept
-from trust.keys import SealingKey, SigningKey
+from trust.keys import SMALL_ORDER_ENCODINGS, SealingKey, SigningKey, derive_key_id
 from trust.publish import Quorum, build_root, build_targets, encode_document, record_of, sign_document
 
 NOW = datetime(2026, 12, 1, 8, 0, 0, tzinfo=UTC)
@@ -35,6 +36,8 @@ def sealing_key(name: str) -> SealingKey:
 
 
 ADMINS = tuple(signing_key(f"admin {n}") for n in range(5))
+NEW_ADMINS = tuple(signing_key(f"new admin {n}") for n in range(5))
+"""Those of a root that follows."""
 EDITORS = tuple(signing_key(f"editor {n}") for n in range(3))
 GATEWAY_KEY = signing_key(GATEWAY)
 
@@ -43,6 +46,19 @@ def key_record(key: Any, **changes: Any) -> PublicKeyRecord:
     record = record_of(key, use_from=NOW - timedelta(days=30), sign_until=NOW + timedelta(days=365),
                        verify_until=NOW + timedelta(days=730))
     return record.model_copy(update=changes)
+
+
+def broken_keys() -> dict[str, tuple[PublicKeyRecord, ...]]:
+    """Return keys of one member that break a rule of the directory, by what is wrong with them."""
+    good, weak = key_record(signing_key(HANGZHOU).verifying), sorted(SMALL_ORDER_ENCODINGS)[3]
+    weak_key = {"public": b64encode(weak).decode(), "key_id": derive_key_id(KeyScheme.ED25519, weak)}
+    return {
+        "weak_key": (good.model_copy(update=weak_key),),
+        "id_of_another_key": (good.model_copy(update={"key_id": "ab" * 32}),),
+        "key_twice": (good, good),
+        "dates_out_of_order": (good.model_copy(update={"sign_until": NOW + timedelta(days=3650)}),),
+        "scheme_for_another_purpose": (good.model_copy(update={"scheme": KeyScheme.ECDH_ES_P256}),),
+    }
 
 
 def agency(name: AgencyId, role: Role = Role.LIBRARY, keys: tuple[PublicKeyRecord, ...] | None = None) -> Agency:
@@ -113,6 +129,14 @@ def custody_receipt(directory: TrustedDirectory, **changes: Any) -> AnyMessage:
     }
     body = CustodyReceipt(barcode="31000001", holder=Custody.PICKUP_POINT, place="Wushan Square", happened_at=NOW)
     return Message[CustodyReceipt](**{**header, "body": body, **changes})
+
+
+def control(directory: TrustedDirectory, **changes: Any) -> AnyMessage:
+    """Hangzhou writes to Yangpu: a control message, a Confirmation unless ``type`` and ``body`` say otherwise."""
+    header = {"type": MessageType.CONFIRMATION, "src": HANGZHOU, "dst": YANGPU, "created": NOW,
+              "dir": directory.reference, "expires": NOW + timedelta(minutes=1),
+              "body": Confirmation(message=SOME_HASH), **changes}
+    return Message[type(header["body"])](**header)
 
 
 SOME_HASH = MessageHash("ab" * 32)

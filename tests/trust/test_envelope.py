@@ -12,7 +12,7 @@ from securesystemslib.signer import SSlibKey
 
 from schemas.directory import KeyStatus
 from schemas.envelope import ENVELOPE_BYTES_MAX, PAYLOAD_TYPE
-from schemas.messages import Message, Resend
+from schemas.messages import Resend
 from schemas.problems import ProblemCode
 from tests.trust.samples import (
     GATEWAY,
@@ -22,6 +22,7 @@ from tests.trust.samples import (
     YANGPU,
     Published,
     agency,
+    control,
     custody_receipt,
     key_record,
     sample_directory,
@@ -43,9 +44,7 @@ def open_it(raw=SEALED.envelope, directory=DIRECTORY, now=NOW, me=YANGPU):
 
 
 def resend(**changes):
-    header = {"type": "Resend", "src": HANGZHOU, "dst": YANGPU, "created": NOW, "dir": DIRECTORY.reference,
-              "expires": NOW + timedelta(minutes=1), "body": Resend(channel="loan", epoch=0, from_seq=3, upto_seq=4)}
-    return Message[Resend](**{**header, **changes})
+    return control(DIRECTORY, type="Resend", body=Resend(channel="loan", epoch=0, from_seq=3, upto_seq=4), **changes)
 
 
 def directory_with(**changes):

@@ -1,5 +1,6 @@
 """A running installation takes over newer directories, from the wire or from its folder, and never an older one."""
 
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,6 +38,21 @@ def test_a_newer_version_from_the_wire_is_in_force_at_once_and_after_a_restart(h
 def test_a_newer_version_that_somebody_puts_into_the_folder_is_taken_over(held: HeldDirectory, tmp_path: Path) -> None:
     assert not held.look(NOW)
     put(tmp_path, SECOND.accept())
+    assert held.look(NOW)
+    assert held().version == 2
+
+
+def test_a_version_that_is_copied_file_by_file_is_in_force_once_it_is_whole(held: HeldDirectory, tmp_path: Path
+                                                                             ) -> None:
+    put(source := tmp_path / "source", SECOND.accept())
+    names = ["targets.json", *(f"2/{name}" for name in SECOND.files)]
+    (tmp_path / "2").mkdir()
+    for name in names:
+        data = (source / name).read_bytes()
+        for part in (data[:9], data):
+            with suppress(errors.TrustError):
+                assert not held.look(NOW)
+            (tmp_path / name).write_bytes(part)
     assert held.look(NOW)
     assert held().version == 2
 

@@ -56,6 +56,10 @@ class LoanTables(Tables):
         return [_LOAN.validate_json(state) for (state,) in
                 self._db.execute(f"SELECT state FROM loan {where} ORDER BY rowid")]  # noqa: S608
 
+    def open_loans(self) -> int:
+        """Return how many loans of this library have not ended."""
+        return int(self._db.execute("SELECT count(*) FROM loan WHERE outcome IS NULL").fetchone()[0])
+
     def mark_loan(self, conv: str, why: str) -> None:
         """Others do not hold this loan as it stands here: staff must look, until it ends."""
         self._db.execute("INSERT OR REPLACE INTO attention VALUES (?, ?)", (conv, why[:500]))

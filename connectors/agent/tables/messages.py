@@ -1,9 +1,10 @@
 """Messages sent and taken in, the streams they are numbered in, and what waits to be sent."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 
 from connectors.agent.tables.base import Tables
-from schemas.envelope import StreamPosition
+from schemas.envelope import GENESIS, StreamPosition
 from schemas.identifiers import AgencyId, MessageHash
 from trust.stream import StreamHead
 
@@ -50,11 +51,11 @@ class MessageTables(Tables):
             "SELECT hash FROM message WHERE type IN ('StatementAcceptance', 'StatementDispute')")]
 
     def is_under_way(self, conv: str) -> bool:
-        """Whether something of a loan is unsent, unconfirmed, postponed, or to be done in the ILS."""
+        """Whether something of a loan is unsent, unconfirmed, postponed and not told, or to be done in the ILS."""
         return self._db.execute(
             "SELECT 1 FROM message LEFT JOIN outbox USING (hash) LEFT JOIN postponed USING (hash) "
             "WHERE message.conv = ?1 "
-            "AND (outbox.hash IS NOT NULL OR postponed.hash IS NOT NULL OR confirm_by IS NOT NULL) "
+            "AND (outbox.hash IS NOT NULL OR told = 0 OR confirm_by IS NOT NULL) "
             "UNION ALL SELECT 1 FROM task WHERE conv = ?1 AND done = 0 LIMIT 1", (conv,)).fetchone() is not None
 
     def add_message(self, hash_: str, kind: str, conv: str, index: int | None, envelope: bytes) -> None:
@@ -119,6 +120,18 @@ class MessageTables(Tables):
         return self._db.execute("SELECT seq, hash FROM sent WHERE dst = ? AND channel = ? AND epoch = ? "
                                 "AND seq BETWEEN ? AND ? ORDER BY seq",
                                 (dst, channel, epoch, from_seq, upto_seq)).fetchall()
+
+    def numbered(self) -> list[tuple[int, str, AgencyId, StreamPosition]]:
+        """Return (log index, hash, receiver, place) of every own numbered message that was logged and not erased."""
+        rows = self._db.execute("SELECT idx, hash, dst, channel, epoch, seq FROM sent JOIN message USING (hash) "
+                                "WHERE idx IS NOT NULL AND envelope <> x''")
+        return [(index, hash_, AgencyId(dst), StreamPosition(channel=channel, epoch=epoch, seq=seq, prev=GENESIS))
+                for index, hash_, dst, channel, epoch, seq in rows]
+
+    def newest(self, types: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield (log index, hash) of the logged messages of some types that were not erased, the newest first."""
+        yield from self._db.execute("SELECT idx, hash FROM message WHERE type IN (SELECT value FROM json_each(?)) "
+                                    "AND idx IS NOT NULL AND envelope <> x'' ORDER BY idx DESC", (json.dumps(types),))
 
     # outbox
 

@@ -94,6 +94,10 @@ class ReaderTables(Tables):
         """Note (record id, barcode, price) of own copies."""
         self._db.executemany("INSERT OR REPLACE INTO item VALUES (?, ?, ?)", items)
 
+    def drop_items(self, record_ids: Iterable[str]) -> None:
+        """Forget the copies of own records."""
+        self._db.executemany("DELETE FROM item WHERE record_id = ?", [(each,) for each in record_ids])
+
     def items_of(self, record_id: str) -> Sequence[tuple[ItemBarcode, int | None]]:
         """Return the copies of a record with their prices."""
         rows = self._db.execute("SELECT barcode, price_fen FROM item WHERE record_id = ? ORDER BY barcode",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from connectors.agent import conflicts, delivery, lockers, views
+from connectors.agent.harvest import ledger
 from connectors.agent.tables import loans, messages, notes, readers, waiting
 from connectors.agent.tables.loans import LoanTables
 from connectors.agent.tables.messages import MessageTables
@@ -16,7 +17,7 @@ SCHEMA_VERSION = 1
 """Of the tables below. A table that is new beside them needs no other number; one that means something else does."""
 
 DDL = (*messages.DDL, *waiting.DDL, *loans.DDL, *readers.DDL, *notes.DDL, *conflicts.DDL, *delivery.DDL, *lockers.DDL,
-       *views.DDL)
+       *views.DDL, *ledger.DDL)
 
 
 class Unit(MessageTables, WaitingTables, LoanTables, ReaderTables, NoteTables):

@@ -1,8 +1,9 @@
-"""Mail that cannot be taken in yet: what came before its turn, what is missing, and what waits for a cause.
+"""Mail that cannot be taken in yet: what came before its turn, what is missing, and what waits for other messages.
 
 An entry is *early* while messages before it in its stream are missing. A message is *postponed* that has its number
-already and has no effect yet: because nobody vouches for the directory now, or because the loan does not allow it and
-the message that it follows from has not come.
+already and has no effect yet: because nobody vouches for the directory now, or because its loan does not allow it
+before something else has come. A cause is *missing* that a
+message has named and that should have come here as a copy.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,9 @@ DDL = (
     """CREATE TABLE IF NOT EXISTS postponed (
         number INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL UNIQUE, conv TEXT NOT NULL, cause TEXT NOT NULL,
         since TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 0) STRICT""",
-    "CREATE INDEX IF NOT EXISTS postponed_cause ON postponed (cause)",
+    "CREATE INDEX IF NOT EXISTS postponed_conv ON postponed (conv)",
+    """CREATE TABLE IF NOT EXISTS missing (
+        cause TEXT PRIMARY KEY, hash TEXT NOT NULL, conv TEXT NOT NULL, since TEXT NOT NULL) STRICT, WITHOUT ROWID""",
 )
 
 
@@ -51,7 +54,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """A kept message that the loan does not allow, because of ``why``, and whose ``cause`` has not come."""
+    """A kept message that the loan does not allow, because of ``why``; it follows from ``cause``."""
 
     hash: MessageHash
     cause: str
@@ -60,7 +63,7 @@ class Postponed:
 
 
 class WaitingTables(Tables):
-    """Early entries, gaps, what was asked for again, and postponed messages."""
+    """Early entries, gaps, what was asked for again, postponed messages and missing causes."""
 
     def park(self, src: str, position: StreamPosition, hash_: str, early: Early) -> None:
         """Keep an entry until its turn comes."""
@@ -139,7 +142,7 @@ class WaitingTables(Tables):
     # postponed messages
 
     def postpone(self, hash_: str, conv: str, cause: str, since: str, code: str = "", why: str = "") -> None:
-        """Keep the effect of a message back until its cause comes; without a cause, until the directory is fresh."""
+        """Keep the effect of a message back until its loan allows it; without a code, until the directory is fresh."""
         self._db.execute("INSERT INTO postponed (hash, conv, cause, since, code, why) VALUES (?, ?, ?, ?, ?, ?)",
                          (hash_, conv, cause, since, code, why))
 
@@ -149,11 +152,16 @@ class WaitingTables(Tables):
 
     def awaits_directory(self, conv: str) -> bool:
         """Whether something about a loan waits for a fresh directory."""
-        return self._db.execute("SELECT 1 FROM postponed WHERE conv = ? AND cause = ''", (conv,)).fetchone() is not None
+        return self._db.execute("SELECT 1 FROM postponed WHERE conv = ? AND code = ''", (conv,)).fetchone() is not None
 
-    def postponed_for(self, cause: str) -> list[MessageHash]:
-        """Return the messages that wait for a cause, in the order in which they came."""
-        rows = self._db.execute("SELECT hash FROM postponed WHERE cause = ? ORDER BY number", (cause,))
+    def awaiting_directory(self) -> list[MessageHash]:
+        """Return the messages that wait for a fresh directory, in the order in which they came."""
+        rows = self._db.execute("SELECT hash FROM postponed WHERE code = '' ORDER BY number")
+        return [MessageHash(hash_) for (hash_,) in rows]
+
+    def postponed_in(self, conv: str) -> list[MessageHash]:
+        """Return the messages that a loan does not allow yet, in the order in which they came."""
+        rows = self._db.execute("SELECT hash FROM postponed WHERE conv = ? AND code <> '' ORDER BY number", (conv,))
         return [MessageHash(hash_) for (hash_,) in rows]
 
     def resume(self, hash_: str) -> None:
@@ -161,7 +169,16 @@ class WaitingTables(Tables):
         self._db.execute("DELETE FROM postponed WHERE hash = ?", (hash_,))
 
     def untold_postponed(self, before: str) -> list[Postponed]:
-        """Return messages whose cause has not come since before a time; each is returned once."""
-        rows = self._db.execute("UPDATE postponed SET told = 1 WHERE since < ? AND told = 0 AND cause <> '' "
+        """Return messages that their loans do not allow since before a time; each is returned once."""
+        rows = self._db.execute("UPDATE postponed SET told = 1 WHERE since < ? AND told = 0 AND code <> '' "
                                 "RETURNING hash, cause, code, why", (before,))
         return [Postponed(MessageHash(hash_), *row) for hash_, *row in rows]
+
+    def note_missing(self, cause: str, hash_: str, conv: str, since: str) -> None:
+        """A message has named a cause that is not known here."""
+        self._db.execute("INSERT OR IGNORE INTO missing VALUES (?, ?, ?, ?)", (cause, hash_, conv, since))
+
+    def untold_missing(self, before: str) -> list[tuple[str, str, str]]:
+        """Return (cause, who named it, loan) of what is missing since before a time; each is returned once."""
+        self._db.execute("DELETE FROM missing WHERE cause IN (SELECT hash FROM message)")
+        return self._db.execute("DELETE FROM missing WHERE since < ? RETURNING cause, hash, conv", (before,)).fetchall()

@@ -92,9 +92,9 @@ def families() -> dict[str, tuple[Unit, ...]]:
                                 for unit in _units(work, edition, number, names)) for work in works}
 
 
-def handwritten() -> list[dict[str, Any]]:
-    """The pairs written by hand, as they stand."""
-    pairs: list[dict[str, Any]] = tomllib.loads((FOLDER / "handwritten.toml").read_text("utf-8"))["pair"]
+def handwritten(file: str) -> list[dict[str, Any]]:
+    """The pairs written by hand, as they stand in a file of the folder."""
+    pairs: list[dict[str, Any]] = tomllib.loads((FOLDER / file).read_text("utf-8"))["pair"]
     return pairs
 
 

@@ -16,7 +16,7 @@ Document = dict[str, Any]
 def open_envelope(raw: bytes, directory: Document, now: datetime, me: str | None) -> tuple[str, Document]:
     """Return the message's id and the message; the steps are numbered as in section 3."""
     require(len(raw) <= 2_097_152, "oversize")  # 1
-    payload, keyid, signature = _form(raw)
+    payload, keyid, signature = form(raw, TYPE)
     holder, key = _key(directory["document"], keyid)  # 8
     require(key["status"] != "revoked", "key_revoked")  # 9
     require(as_time(key["use_from"]) - AHEAD <= now <= as_time(key["verify_until"]), "key_not_valid_now")  # 10
@@ -27,11 +27,11 @@ def open_envelope(raw: bytes, directory: Document, now: datetime, me: str | None
     return hashlib.sha256(signed).hexdigest(), message
 
 
-def _form(raw: bytes) -> tuple[bytes, str, bytes]:
+def form(raw: bytes, kind: str) -> tuple[bytes, str, bytes]:
     envelope = read_json(raw, "malformed_envelope", "malformed_envelope", None)  # 2
     require(isinstance(envelope, dict) and set(envelope) == {"payloadType", "payload", "signatures"},
             "malformed_envelope")  # 3
-    require(envelope["payloadType"] == TYPE, "wrong_payload_type")  # 4
+    require(envelope["payloadType"] == kind, "wrong_payload_type")  # 4
     signatures = envelope["signatures"]
     require(isinstance(signatures, list) and len(signatures) == 1, "not_one_signature")  # 5
     signature = signatures[0]

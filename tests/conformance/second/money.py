@@ -23,6 +23,7 @@ class LoanAccount:
         self.custody = "supplier"
         self.quote: Document = {}
         self.open: dict[str, int] = {}
+        self.granted = self.returned = self.is_over = False
 
     def take(self, message: Document, id_: str) -> list[Document]:
         """Return what a message moves."""
@@ -40,6 +41,9 @@ class LoanAccount:
         self.supplier = message["dst"]
 
     def _granted(self, _message: Document, _body: Document) -> list[Document]:
+        if self.granted:
+            return []
+        self.granted = True
         self.open = {code: self.quote[QUOTED[code]] for code in RESERVED if self.quote[QUOTED[code]]}
         return [self._transfer("pending", code, self.home, self.clearing, fen) for code, fen in self.open.items()]
 
@@ -49,6 +53,7 @@ class LoanAccount:
         if body["status"] == "Loaned":
             self.custody = "in transit"
             return self._earn("fee", self.supplier)
+        self.is_over = self.is_over or body["status"] in ("CompletedWithoutReturn", "LoanCompleted")
         if body["status"] == "CompletedWithoutReturn":
             charge = min(body.get("charge_fen") or 0, self.open.get("guarantee", 0))
             earned = self._earn("guarantee", self.supplier, charge) if charge else []
@@ -56,15 +61,20 @@ class LoanAccount:
         return self._release_all(message, body) if body["status"] == "LoanCompleted" else []
 
     def _requesting(self, _message: Document, body: Document) -> None:
-        if body["action"] == "ShippedReturn":
+        if body["action"] == "ShippedReturn" and not self.is_over:
             self.custody = "in transit back"
 
     def _receipt(self, message: Document, body: Document) -> list[Document]:
-        before, self.custody = self.custody, body["holder"]
-        if self.custody == "returned at":
+        if body["holder"] == "returned at" and not self.returned:
+            self.returned = True
+            self.custody = self.custody if self.is_over else "returned at"
             fen = self.tariff["third_return_fen"]
             third = message["src"] not in (self.home, self.supplier, self.pickup) and fen
             return [self._transfer("direct", "third return", self.tariff["fund"], message["src"], fen)] if third else []
+        if self.is_over:
+            return []
+        before, self.custody = self.custody, body["holder"]
+        self.is_over = self.custody == "supplier"
         if before == "in transit" and self.custody in ("pickup point", "locker"):
             return self._earn("carriage out", self.tariff["courier"])
         if self.custody != "supplier":

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from connectors.agent.app import run_connector, system_clock
-from connectors.agent.config import MarcSettings, Settings, SettingsRefused, Sip2Settings, Z3950Settings
+from connectors.agent.config import MarcSettings, Settings, Sip2Settings, Z3950Settings
+from connectors.agent.harvest.settings import HarvestSettings, OaiSettings
 from connectors.ils.port import IlsUnavailable, Reason
 from connectors.sip2.dialect import LearnedDialect
 from connectors.sip2.messages import Message, build
@@ -20,6 +21,7 @@ from examples.alliance.stock import item_mapping
 from examples.ils.app import Ports, lay_out, serve_ils
 from tests.alliance import ROSTER
 from tests.connectors.sip2.certificates import Authority
+from trust.settings import SettingsRefused
 
 LEAST = """
 agency = "CN-SH-YANGPU"
@@ -119,6 +121,36 @@ def test_a_profile_that_doctor_wrote_is_taken_by_its_path(tmp_path: Path) -> Non
 def test_a_dialect_that_cannot_be_is_refused_by_its_key(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SettingsRefused, match=rf"connector\.toml: sip2: .*{said}"):
         load(tmp_path, LEAST + text)
+
+
+# the gateway
+
+
+@pytest.mark.parametrize("url", ["http://gateway.example.org/link", "ws://192.0.2.7:8080/link",
+                                 "http://[2001:db8::7]/link"])
+def test_nothing_goes_to_another_machine_in_the_clear_unless_it_is_said(tmp_path: Path, url: str) -> None:
+    text = LEAST.replace("http://127.0.0.1:8080/link", url)
+    with pytest.raises(SettingsRefused, match=r"gateway_url: .*use https, or say gateway_without_tls"):
+        load(tmp_path, text)
+    assert load(tmp_path, f"gateway_without_tls = true\n{text}").gateway_tls() is None
+
+
+@pytest.mark.parametrize("url", ["https://gateway.example.org/link", "wss://192.0.2.7/link", "http://localhost/link",
+                                 "ws://[::1]:8080/link"])
+def test_tls_and_loopback_need_no_more_words(tmp_path: Path, url: str) -> None:
+    settings = load(tmp_path, LEAST.replace("http://127.0.0.1:8080/link", url))
+    assert (settings.gateway_tls() is None) == (not url.startswith(("https", "wss")))
+
+
+@pytest.mark.parametrize("url", ["gateway.example.org", "ftp://gateway/link", "https://", "", "http://[::1/link"])
+def test_what_is_no_address_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsRefused, match="gateway_url: no address like https"):
+        load(tmp_path, LEAST.replace("http://127.0.0.1:8080/link", url))
+
+
+def test_an_authority_without_tls_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match="gateway_ca_file needs an https address"):
+        load(tmp_path, f'gateway_ca_file = "ca.pem"\n{LEAST}')
 
 
 # TLS
@@ -241,7 +273,7 @@ def test_the_manual_s_settings_can_be_used(tmp_path: Path, text: str) -> None:
 
 
 def test_the_manual_names_every_setting_profile_and_reason() -> None:
-    models = (Settings, Sip2Settings, MarcSettings, Z3950Settings)
+    models = (Settings, Sip2Settings, MarcSettings, Z3950Settings, OaiSettings, HarvestSettings)
     known = [name for model in models for name in model.model_fields]
     names = [*known, *(item.name for item in fields(Profile)), *shipped_profiles(), *Reason]
     assert [name for name in names if not re.search(rf"[`\[.]{name}[`\]]", MANUAL)] == []

@@ -25,8 +25,8 @@ def loan(custody: Custody, status: LoanStatus = S.LOANED, holder: AgencyId | Non
 
 LENT: list[tuple[Custody, AgencyId | None, dict[AgencyId, Step]]] = [
     (C.IN_TRANSIT, FIRST, {PICKUP: Step.ARRIVED}),
-    (C.PICKUP_POINT, PICKUP, {PICKUP: Step.HAND_OVER}),
-    (C.LOCKER, PICKUP, {PICKUP: Step.TAKE_OUT}),
+    (C.PICKUP_POINT, PICKUP, {PICKUP: Step.HAND_OVER, FIRST: Step.COME_HOME}),
+    (C.LOCKER, PICKUP, {PICKUP: Step.TAKE_OUT, FIRST: Step.COME_HOME}),
     (C.READER, PICKUP, {HOME: Step.TAKE_BACK, PICKUP: Step.TAKE_BACK, THIRD: Step.TAKE_BACK, FIRST: Step.COME_HOME}),
     (C.RETURNED_AT, THIRD, {THIRD: Step.SEND_BACK, FIRST: Step.COME_HOME}),
     (C.IN_TRANSIT_BACK, THIRD, {FIRST: Step.COME_HOME}),
@@ -115,6 +115,16 @@ def test_a_copy_is_received_once_be_it_straight_into_a_locker(step: Step, custod
 def test_a_locker_is_loaded_by_name_with_what_comes_to_its_library(custody: Custody, holder: AgencyId, me: AgencyId,
                                                                     may: bool) -> None:
     assert STEPS[Step.LOAD](loan(custody, holder=holder), me) is may
+
+
+@pytest.mark.parametrize(("custody", "first"), [(C.PICKUP_POINT, Step.HAND_OVER), (C.LOCKER, Step.TAKE_OUT)])
+def test_an_uncollected_copy_at_its_own_library_s_pickup_point_comes_home_by_name(custody: Custody,
+                                                                                  first: Step) -> None:
+    here = loan(custody, holder=FIRST, pickup=FIRST)
+    assert next_step(here, FIRST) is first
+    assert next_step(here, FIRST, Step.COME_HOME) is Step.COME_HOME
+    with pytest.raises(NothingToDo):
+        next_step(here, FIRST, Step.SEND_BACK)
 
 
 def test_a_supplier_that_runs_the_pickup_point_tells_the_home_library_and_not_itself() -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from connectors.agent.conflicts import Cause, Conflict, Conflicts
 from connectors.agent.custody import Step
 from connectors.agent.erasure import Erasure, erase
+from connectors.agent.tables import Unit
 from connectors.agent.watch import watch_once
 from federation.web.operator import close_window
 from schemas.identifiers import AgencyId
@@ -169,3 +171,20 @@ async def test_a_late_confirmation_of_an_erased_message_does_no_harm(town: Allia
                   now=town.clock() + timedelta(seconds=1), conv=conv)
     await town[FIRST].deliver(late)
     assert await town[FIRST].alarms() == []
+
+
+async def test_an_old_conflict_that_nobody_handled_keeps_its_copy_and_forgets_its_reader(town: Alliance) -> None:
+    """One that is handled is forgotten whole, at once; a newer one is still work, and staff need the card for it."""
+    def note(unit: Unit) -> None:
+        for at in (NOW - timedelta(days=1), LATER):
+            found = Conflict(at.isoformat(), at.isoformat(), "24小时书柜", "Checkout", "30000001", CARD,
+                             Cause.ILS_REFUSED, f"{CARD} owes 3 yuan")
+            Conflicts(unit.connection).add(found)
+
+    await town[HOME].journal.run(note)
+    for dry_run in (True, False):
+        assert (await erased(town, HOME, dry_run=dry_run)).conflicts == 1
+    old, new = await town[HOME].journal.run(lambda unit: Conflicts(unit.connection).open())
+    assert (old.barcode, old.card, old.detail) == ("30000001", "", "")
+    assert (new.card, new.detail) == (CARD, f"{CARD} owes 3 yuan")
+    assert (await erased(town, HOME)).conflicts == 0

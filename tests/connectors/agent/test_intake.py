@@ -2,25 +2,26 @@
 
 import pytest
 
+from connectors.agent import entry
 from schemas.envelope import StreamPosition
 from schemas.lending import Action, ReasonForMessage, RequestingAgencyMessage, SupplierStatus, SupplyingAgencyMessage
 from schemas.lifecycle import LoanStatus
-from tests.alliance import FIRST, GATEWAY, HOME, SECOND, THIRD, Alliance, a_hash, sealed
-from tests.connectors.agent.mail import M, everything, promise, refusal_of, requested
+from tests.alliance import FIRST, GATEWAY, HOME, SECOND, THIRD, Alliance, Member, a_hash, sealed
+from tests.connectors.agent.mail import M, everything, promise, refusal_of, requested, watched
 from trust.stream import StreamHead, next_position
 
 # what the loan does not allow
 
 
-async def test_mail_that_the_loan_does_not_allow_uses_up_its_number_and_a_person_is_told(town: Alliance) -> None:
-    """Two things that cross on their way are nobody's fault; the stream must go on behind them."""
+async def test_mail_that_the_loan_does_not_allow_uses_up_its_number_and_is_told_within_the_hour(town: Alliance) -> None:
+    """What it follows from may still come; the stream goes on behind it."""
     conv = await requested(town)
     home = town[HOME]
     early = await home.next_from(FIRST, M.SUPPLYING_AGENCY_MESSAGE, SupplyingAgencyMessage(
         reason_for_message=ReasonForMessage.STATUS_CHANGE, status=SupplierStatus.LOAN_COMPLETED), conv=conv)
     loan = await home.loan(conv)
     await home.deliver(early)
-    assert await home.alarms() == ["out_of_turn"]
+    assert await told_within_the_hour(home) == ["out_of_turn"]
     assert await home.loan(conv) == loan
     assert (await home.head(FIRST)).hash == early.hash
     assert [m.reply_to for m in await home.outbox()] == [early.hash]
@@ -28,13 +29,13 @@ async def test_mail_that_the_loan_does_not_allow_uses_up_its_number_and_a_person
     assert (await home.loan(conv)).status is LoanStatus.WILL_SUPPLY
 
 
-async def test_a_copy_about_a_loan_that_is_not_known_here_is_kept_and_a_person_is_told(town: Alliance) -> None:
+async def test_a_copy_about_a_loan_that_is_not_known_here_is_kept_and_told_within_the_hour(town: Alliance) -> None:
     third = town[THIRD]
     message = sealed(town.directory, M.REQUESTING_AGENCY_MESSAGE, HOME, FIRST,
                      RequestingAgencyMessage(action=Action.CANCEL), conv="loan-0404", copies=(THIRD,),
                      stream=StreamPosition(channel="loan", epoch=0, seq=7, prev=a_hash("a")))
     await third.deliver(message)
-    assert (await third.alarms(), await third.outbox()) == (["out_of_turn"], [])
+    assert (await told_within_the_hour(third), await third.outbox()) == (["out_of_turn"], [])
     assert await third.journal.run(lambda unit: unit.has_message(message.hash))
 
 
@@ -45,7 +46,25 @@ async def test_a_promise_is_confirmed_once(town: Alliance) -> None:
     await home.deliver(await promise(town, conv, reply_to=None))
     confirmations = [m for m in await home.outbox() if getattr(m.body, "action", None) is Action.SUPPLY_CONFIRMED]
     assert len(confirmations) == 1
-    assert await home.alarms() == ["out_of_turn"]
+    assert await told_within_the_hour(home) == ["out_of_turn"]
+
+
+async def test_of_one_loan_so_many_messages_wait_and_of_any_more_a_person_is_told_at_once(
+        town: Alliance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entry, "POSTPONED_MAX", 2)
+    conv = await requested(town)
+    for _ in range(3):
+        await town[HOME].deliver(await promise(town, conv, reply_to=a_hash("nobody's")))
+        await town[HOME].deliver(await promise(town, conv, reply_to=a_hash("nobody's")))
+    assert await town[HOME].alarms() == ["out_of_turn"] * 3
+
+
+async def told_within_the_hour(member: Member) -> list[str]:
+    """Return a library's alarms: none at once, and what is told an hour later, once."""
+    assert await member.alarms() == []
+    member.office.clock.forward(hours=1, seconds=1)
+    await watched(member, times=2)
+    return await member.alarms()
 
 
 async def test_what_is_taken_in_and_what_follows_from_it_is_one_transaction(town: Alliance) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from connectors.agent.journal import Journal
@@ -34,10 +34,13 @@ class Hub:
     handed_out: TrustedDirectory = FIRST
     answers: int = 0
     is_up: bool = True
+    sends_elsewhere: bool = False
     signs: SigningKey = GATEWAY_KEY
 
     async def serve(self, request: web.Request) -> web.Response:
         self.answers += 1
+        if self.sends_elsewhere and request.path != "/elsewhere":
+            raise web.HTTPTemporaryRedirect("/elsewhere")
         if not self.is_up:
             raise web.HTTPServiceUnavailable
         if request.path == "/directory":
@@ -69,10 +72,10 @@ async def opened(folder: Path) -> AsyncIterator[Desk]:
     app.router.add_get("/{path:.*}", hub.serve)
     journal = Journal(folder / "journal.db")
     try:
-        async with TestServer(app) as server:
+        async with TestServer(app) as server, ClientSession() as http:
             held = HeldDirectory(folder / "directory", NOW)
             url = str(server.make_url("/link")).replace("http", "ws")
-            yield Desk(hub, held, DirectoryKeeper(url, held, journal, clock), journal, clock)
+            yield Desk(hub, held, DirectoryKeeper(http, url, held, journal, clock), journal, clock)
     finally:
         journal.close()
 
@@ -178,8 +181,76 @@ async def test_a_version_that_too_few_editors_signed_is_refused(desk: Desk) -> N
 async def test_what_was_vouched_for_holds_across_a_restart(desk: Desk, tmp_path: Path) -> None:
     await desk.keeper.ask()
     held = HeldDirectory(tmp_path / "directory", NOW)
-    again = DirectoryKeeper("ws://127.0.0.1:9/link", held, desk.journal, desk.clock)
-    await again.remember()
+    async with ClientSession() as http:
+        again = DirectoryKeeper(http, "ws://127.0.0.1:9/link", held, desk.journal, desk.clock)
+        await again.remember()
     assert not again.is_stale()
     desk.clock.now += VOUCH_FOR + timedelta(seconds=1)
     assert again.is_stale()
+
+
+async def test_a_gateway_that_sends_the_library_elsewhere_is_not_followed(desk: Desk) -> None:
+    desk.hub.sends_elsewhere = True
+    assert not await desk.keeper.ask()
+    assert (desk.hub.answers, desk.keeper.is_stale()) == (1, True)
+
+
+# how often it asks
+
+
+async def looks(desk: Desk, **time: float) -> int:
+    """Let it look every second for a while; return how often it has asked."""
+    before, until = desk.hub.answers, desk.clock() + timedelta(**time)
+    while desk.clock() < until:
+        await desk.keeper.look()
+        desk.clock.forward(seconds=1)
+    return desk.hub.answers - before
+
+
+async def test_it_asks_at_the_start_and_every_ten_minutes_after_that(desk: Desk) -> None:
+    assert await looks(desk, seconds=1) == 1
+    assert await looks(desk, minutes=9) == 0
+    assert await looks(desk, hours=1) == 6
+
+
+async def test_through_a_long_outage_it_asks_with_growing_pauses(desk: Desk) -> None:
+    desk.hub.is_up = False
+    assert await looks(desk, minutes=1) == 6, "at 0, 1, 3, 7, 15 and 31 seconds"
+    assert await looks(desk, hours=3) <= 3 * 6 + 4
+
+
+async def test_when_the_link_comes_up_it_asks_at_once(desk: Desk) -> None:
+    desk.hub.is_up = False
+    await looks(desk, hours=1)
+    desk.hub.is_up = True
+    desk.keeper.link_came_up()
+    assert await looks(desk, seconds=1) == 1
+    assert not desk.keeper.is_stale()
+
+
+async def test_a_gateway_that_comes_up_slowly_is_asked_soon_again(desk: Desk) -> None:
+    desk.hub.is_up = False
+    await looks(desk, hours=1)
+    desk.keeper.link_came_up()
+    assert await looks(desk, seconds=4) == 3
+
+
+async def test_signatures_that_have_run_out_make_it_ask_no_faster_than_an_outage(desk: Desk) -> None:
+    await desk.keeper.ask()
+    desk.clock.forward(days=31)
+    assert await looks(desk, hours=1) <= 6 + 10
+
+
+async def test_a_clock_that_is_set_back_keeps_it_from_nothing(desk: Desk) -> None:
+    await desk.keeper.look()
+    desk.clock.forward(days=-1)
+    assert await looks(desk, seconds=1) == 1
+
+
+async def test_a_version_in_the_folder_serves_a_message_that_needs_it_without_asking(desk: Desk, tmp_path: Path
+                                                                                      ) -> None:
+    await desk.keeper.ask()
+    write_folder(tmp_path / "directory", SECOND.root.chain, SECOND.targets, SECOND.files)
+    before = desk.hub.answers
+    assert await desk.keeper.refresh()
+    assert (desk.held().version, desk.hub.answers) == (2, before)

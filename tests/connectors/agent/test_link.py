@@ -111,3 +111,21 @@ async def test_a_gateway_that_never_was_there_is_tried_again_and_again(town: All
     async with linked(town, "http://127.0.0.1:1/link", town[HOME]) as link:
         await asyncio.sleep(0.4)
         assert not link.is_up.is_set()
+
+
+async def test_whoever_wants_to_know_is_told_each_time_the_link_comes_up(town: Alliance, hub: Hub) -> None:
+    ups: list[bool] = []
+    home = town[HOME]
+    link = GatewayLink(hub.url, home.office, home.journal, answers_nothing(town, home), lambda: 0.0,
+                       came_up=lambda: ups.append(link.is_up.is_set()))
+    running = asyncio.create_task(link.run())
+    try:
+        for connections in (1, 2):
+            await until(lambda: len(ups) == connections)  # noqa: B023  awaited before it changes
+            await hub.close()
+            await until(lambda: not link.is_up.is_set())
+            await hub.open()
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+    assert all(ups)

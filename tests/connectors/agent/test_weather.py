@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -42,7 +43,8 @@ from trust.stream import StreamHead
 EACH = 4
 SENDERS = (HOME, PICKUP)
 ROUNDS = 11
-"""Pauses after which the library asks again; together less than the hour after which a gap is told."""
+PAUSE = ASK_AGAIN + timedelta(seconds=1)
+"""After each the library asks again; together less than the hour after which a gap is told."""
 RESTART = -1
 
 
@@ -145,7 +147,7 @@ async def weathered(scene: Scene, order: Sequence[int], lost: list[bool]) -> End
                 await door.deliver(place, 100 + place)
                 await door.answer_resends(lost)
             for _ in range(ROUNDS):
-                door.clock.now += ASK_AGAIN
+                door.clock.now += PAUSE
                 await watch_once(door.office, door.journal)
                 await door.answer_resends(lost)
             return await door.end()

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
+from connectors.agent import views
 from connectors.agent.hub import HubUnreachable
 from connectors.agent.views import Views
 from connectors.agent.witness import SHORT_LOOKS_MAX, WITHHELD_LOOKS_MAX, Witness
@@ -81,6 +82,18 @@ async def test_a_growing_log_is_followed_cosigned_and_proven_without_an_alarm(ci
     directory = city.town.directory
     checkpoint = open_checkpoint(note, GATEWAY, directory.signing_keys(GATEWAY))
     assert set(cosigners(note, checkpoint, directory)) == {HOME, FIRST}
+
+
+async def test_no_more_own_states_are_kept_than_spare_a_proof(city: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another member names of an older one is proven against the newest, like anything that is unknown here."""
+    monkeypatch.setattr(views, "CHECKPOINTS_MAX", 2)
+    for _ in range(4):
+        await city.lend()
+        await city.look(HOME)
+    kept = await city.town[HOME].journal.run(
+        lambda unit: unit.connection.execute("SELECT size FROM checkpoint ORDER BY size").fetchall())
+    assert len(kept) == 2
+    assert kept[-1][0] == city.town[HOME].office.seen.last[0]
 
 
 async def test_what_a_library_signs_says_how_far_it_has_seen_the_log(city: Watched) -> None:

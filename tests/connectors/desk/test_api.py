@@ -6,6 +6,7 @@ import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from connectors.agent.app import Connector
 from connectors.agent.config import Settings, Sip2Settings
 from connectors.agent.conflicts import Cause, Conflict, Conflicts
 from connectors.agent.custody import Step
+from connectors.agent.harvest.files import Files
+from connectors.agent.harvest.harvester import Harvester
+from connectors.agent.keeper import VOUCHED
 from connectors.agent.link import GatewayLink, GatewayUnreachable
 from connectors.agent.tables import Unit
 from connectors.agent.worker import Worker
 from connectors.cli import main
 from connectors.desk.api import serve_desk
 from connectors.ils.port import Reason, Result
+from connectors.marc.items import CNMARC_905
 from connectors.sip2.client import Sip2Client
 from examples.alliance.people import JsonPeer, Refused, over_socket
 from examples.ils.model import ALLIANCE_CARD
@@ -60,7 +65,7 @@ async def desk(town: Alliance, tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def desk_of(town: Alliance, agency: AgencyId, socket: Path) -> AsyncIterator[Desk]:
+async def desk_of(town: Alliance, agency: AgencyId, socket: Path, harvested: Path | None = None) -> AsyncIterator[Desk]:
     member, client = town[agency], Sip2Client("127.0.0.1", 1, town[agency].library.sip2)
     told = Settings(agency=agency, gateway_url="http://127.0.0.1:1/link",
                     sip2=Sip2Settings(port=1, institutional_cards=(ALLIANCE_CARD,)))
@@ -71,7 +76,9 @@ async def desk_of(town: Alliance, agency: AgencyId, socket: Path) -> AsyncIterat
     connector = Connector(
         settings=told, office=member.office, journal=member.journal, counter=member.counter, client=client,
         link=GatewayLink(told.gateway_url, member.office, member.journal, no_answer, lambda: 0.5),
-        worker=Worker(member.journal, member.office, told.sip2.ils(client, town.clock), told.sip2.cards()))
+        worker=Worker(member.journal, member.office, told.sip2.ils(client, town.clock), told.sip2.cards()),
+        harvester=Harvester(Files(harvested, None) if harvested else None, CNMARC_905, member.office,
+                            member.journal, told.harvest))
     peer = over_socket(socket)
     async with client, serve_desk(connector, socket), peer.http:
         yield Desk(town, socket, peer)
@@ -112,6 +119,35 @@ async def test_the_status_says_how_the_library_stands_with_the_alliance(desk: De
     status = await desk.peer.ask("GET", "/status")
     assert {warning["level"] for warning in status["directory"]["warnings"]} == {0, 7}
     assert (status["log_seen"], status["unconfirmed"]) == (None, 0)
+
+
+async def test_the_metrics_say_what_the_status_says(desk: Desk, capsys: pytest.CaptureFixture[str],
+                                                    tmp_path: Path) -> None:
+    await promised(desk.town)
+    async with over_socket(desk.socket).http as http, http.get("http://local/metrics") as answer:
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        lines = (await answer.text()).splitlines()
+    assert {"delta_open_loans 1", "delta_link_up 0", "delta_outbox_messages 0", "delta_directory_stale 0",
+            "delta_conflicts 0", "delta_ils_up 1", "delta_directory_version 1"} <= set(lines)
+    named = [line.split()[2] for line in lines if line.startswith("# HELP")]
+    assert len(set(named)) == len(named)
+    config = tmp_path / "connector.toml"
+    config.write_text(f'agency = "{FIRST}"\ngateway_url = "http://127.0.0.1:1/link"\ndesk_socket = "{desk.socket}"\n'
+                      '[sip2]\nport = 1\ninstitutional_cards = ["X"]\n', "utf-8")
+    capsys.readouterr()
+    assert await asyncio.to_thread(main, ["status", "--metrics", "--config", str(config)]) == 0
+    assert set(named) == {line.split()[2] for line in capsys.readouterr().out.splitlines() if line.startswith("# HELP")}
+
+
+async def test_alarms_and_the_time_that_is_left_are_measured(desk: Desk) -> None:
+    town = desk.town
+    until = (town.clock() + timedelta(hours=5)).isoformat()
+    await town[FIRST].journal.run(lambda unit: unit.set_fact(VOUCHED, until))
+    for _ in range(2):
+        await town[FIRST].journal.run(lambda unit: unit.alarm(town.clock().isoformat(), "split_view", "two histories"))
+    async with over_socket(desk.socket).http as http, http.get("http://local/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    assert {'delta_alarms_total{code="split_view"} 2', "delta_directory_vouched_seconds 18000"} <= set(lines)
 
 
 async def test_a_promised_copy_is_on_the_pull_list_until_it_is_sent(desk: Desk) -> None:

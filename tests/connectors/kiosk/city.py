@@ -247,7 +247,7 @@ async def open_city(folder: Path) -> AsyncIterator[City]:
             city.members.append(await stack.enter_async_context(open_member(folder, library, ils, city.clock)))
         for member in city.members:
             await member.connector.link.is_up.wait()
-            await member.connector.harvest()
+            await member.connector.harvester.harvest()
             await until(lambda member=member: _is_sent(member))
         yield city
 
@@ -281,7 +281,7 @@ async def open_member(folder: Path, library: Library, ils: RunningIls, clock: Ha
 def machine_at(port: int, table: dict[str, Any], **changes: Any) -> Sip2Client:
     """A self-check machine that speaks as the table says."""
     kiosk = Kiosk.model_validate(table)
-    login = Credentials(kiosk.user, kiosk.password) if kiosk.login is Login.SIP else None
+    login = Credentials(kiosk.user, kiosk.password) if kiosk.profile.login is Login.SIP else None
     return Sip2Client("127.0.0.1", port, replace(kiosk.profile, **changes), login, deadline_seconds=15)
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.agent.config import SettingsRefused
 from connectors.kiosk.config import KioskSettings
 from connectors.sip2.profile import Terminator
 from schemas.identifiers import AgencyId
+from trust.settings import SettingsRefused
 
 TABLE = {"port": 6001, "place": "一楼大厅"}
 

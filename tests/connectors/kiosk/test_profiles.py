@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from connectors.agent.config import SettingsRefused
 from connectors.kiosk import KioskSettings, serve_kiosks
 from connectors.kiosk import profiles as doors
 from connectors.kiosk.config import Kiosk
@@ -22,6 +21,7 @@ from connectors.sip2.errors import LineError
 from connectors.sip2.messages import build
 from connectors.sip2.profile import Checksum, Login, Profile
 from tests.connectors.kiosk.city import DATE
+from trust.settings import SettingsRefused
 
 LOOPBACK = "127.0.0.0/8"
 STATUS = build("99", status_code="0", max_print_width="080", protocol_version="2.00")

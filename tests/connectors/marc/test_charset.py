@@ -41,6 +41,29 @@ def test_marc8_is_told_by_its_escape_sequences_though_its_bytes_are_valid_utf8()
     assert decode(data) == ("  \x1fa下 2008\x1e", Charset("marc-8", Evidence.ESCAPES))
 
 
+@pytest.mark.parametrize(("data", "text"), [
+    (b"1 \x1faJos\xe2e Mart\xe2i\x1e", "1 \x1faJosé Martí\x1e"),
+    (b"1 \x1faS\xb2ren Kierkegaard\x1e", "1 \x1faSøren Kierkegaard\x1e"),
+])
+def test_lone_bytes_are_guessed_to_be_marc8_though_they_are_valid_gb18030(data: bytes, text: str) -> None:
+    assert data.decode("gb18030")
+    assert decode(data) == (text, Charset("marc-8", Evidence.GUESSED))
+
+
+def test_a_guess_is_a_problem_of_the_record_until_the_charset_is_named() -> None:
+    raw = iso(cnmarc("001 1", "200 1_ $aStrækøvelser"), "latin-1")
+    guessed, named = read_record(raw), read_record(raw, "latin-1")
+    assert isinstance(guessed, MarcRecord)
+    assert isinstance(named, MarcRecord)
+    assert (guessed.problems, named.problems) == ((Problem.GUESSED,), ())
+    assert named.fields[1].value("a") == "Strækøvelser"
+
+
+@pytest.mark.parametrize("text", ["三体", "朱镕基讲话实录", "Zhu Rongji 朱镕基", "和珅传", "東方快車謀殺案"])
+def test_chinese_is_never_taken_for_diacritics(text: str) -> None:
+    assert decode(text.encode("gb18030")) == (text, Charset("gb18030", Evidence.VALID))
+
+
 def test_what_no_charset_fits_is_replaced_and_counted() -> None:
     damaged = iso(MIXED, "gb18030").replace("图".encode("gb18030"), b"\xff\xff")
     record = read_record(damaged)

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from connectors.sip2.breaker import BreakerState
+from connectors.breaker import BreakerState
 from connectors.sip2.client import Credentials, Sip2Client
 from connectors.sip2.codec import Codec
 from connectors.sip2.dialect import LearnedDialect

@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from connectors.sru.messages import ScanTerm
 from connectors.sru.server import Offer, add_sru
+from connectors.z3950.backend import IndexPart, IndexTerm
 from connectors.z3950.errors import DiagnosticError
 from connectors.z3950.query import And, AndNot, Query, Term, Use
+from connectors.z3950.sort import Order, SortKey
 
 BOOKS = ("红楼梦", "东方快车谋杀案", "三体", "红岩", "和珅传")
 OFFER = Offer("books", "测试目录", {"marcxml": "info:srw/schema/1/marcxml-v1.1"}, records_default=2, records_max=3)
@@ -28,10 +29,14 @@ class Shelf:
         leader = "<leader>00000nam a2200000 a 4500</leader>"
         return f'<record xmlns="http://www.loc.gov/MARC21/slim">{leader}{title}</record>'.encode()
 
-    async def scan(self, database: str, start: Term, position: int, count: int) -> Sequence[ScanTerm]:
-        place = next((place for place, title in enumerate(sorted(BOOKS)) if title >= start.value), len(BOOKS))
-        first = max(0, place + 1 - position)
-        return [ScanTerm(title, 1) for title in sorted(BOOKS)[first:first + count]]
+    async def scan(self, database: str, start: Term, before: int, count: int) -> IndexPart:
+        titles = sorted(BOOKS)
+        place = next((place for place, title in enumerate(titles) if title >= start.value), len(titles))
+        first = max(0, place - before)
+        return IndexPart([IndexTerm(title, hits=1) for title in titles[first:place + count]], place - first)
+
+    async def sort(self, found: list[str], keys: Sequence[SortKey]) -> list[str]:
+        return sorted(found, reverse=keys[0].order is Order.DESCENDING)
 
     def _finds(self, query: Query, title: str) -> bool:
         if isinstance(query, Term):

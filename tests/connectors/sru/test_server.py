@@ -61,8 +61,15 @@ async def test_an_index_is_scanned_from_a_term_on(url: str, version: Version) ->
     async with SruClient(url, version=version) as client:
         answer = await client.scan(ScanRequest("dc.title = 三体", position=2, maximum=3))
     place = sorted(BOOKS).index("三体")
-    assert [term.value for term in answer.terms] == sorted(BOOKS)[max(0, place - 1):max(0, place - 1) + 3]
+    assert [term.value for term in answer.terms] == sorted(BOOKS)[max(0, place - 1):place + 2]
     assert {term.hits for term in answer.terms} == {1}
+
+
+@versions
+async def test_records_come_in_the_order_that_the_query_names(url: str, version: Version) -> None:
+    async with SruClient(url, version=version) as client:
+        answer = await client.search(SearchRequest("三 or 和 sortby dc.title/sort.descending"))
+    assert ["和珅传".encode() in record.data for record in answer.records] == [True, False]
 
 
 async def test_a_form_may_be_posted(url: str) -> None:
@@ -79,7 +86,8 @@ async def test_no_parameter_at_all_asks_for_the_description(url: str) -> None:
     ({"query": "a", "startRecord": "0"}, 6), ({"query": "a", "maximumRecords": "many"}, 6),
     ({"query": "三体", "startRecord": "2"}, 61), ({"query": "a", "recordSchema": "mods"}, 66),
     ({"query": "a", "recordPacking": "brown paper"}, 71), ({"query": "a", "version": "3.0"}, 5),
-    ({"query": "a sortby title"}, 80), ({"query": "cql.resultSetId=x"}, 51), ({"query": "title=坏"}, 1),
+    ({"query": "a", "sortKeys": "title"}, 80), ({"query": "a sortby title/sort.missingLow"}, 80),
+    ({"query": "cql.resultSetId=x"}, 51), ({"query": "title=坏"}, 1),
 ])
 async def test_what_a_client_does_wrong_has_its_diagnostic(url: str, parameters: dict[str, str], expected: int) -> None:
     assert await code(url, **parameters) == expected

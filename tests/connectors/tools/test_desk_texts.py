@@ -11,7 +11,6 @@ from connectors.tools.desk_texts import (
     WORDS,
     conflicts_text,
     handled_text,
-    harvest_text,
     loans_text,
     scan_text,
     status_text,
@@ -77,10 +76,6 @@ def test_status_says_how_the_library_stands_with_the_alliance():
     warnings = text.partition("提醒 Warnings\n")[2].splitlines()
     assert "密钥文件不在本机" in warnings[0]
     assert warnings[1] == "成员名录 directory: 7 天后到期"
-
-
-def test_a_harvest_is_counted():
-    assert harvest_text({"read": 12, "sent": 10, "bad": 2}).splitlines()[1].split() == ["12", "10", "2"]
 
 
 CONFLICT = {"id": 7, "noted_at": "2026-09-01T03:00:00+00:00", "happened_at": "2026-09-01T01:00:00+00:00",

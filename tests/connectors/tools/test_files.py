@@ -1,15 +1,17 @@
 """Reading by content, and writing whole or not at all."""
 
 import gzip
+import hashlib
+import io
 from pathlib import Path
 
 import pytest
 
-from connectors.marc.record import MarcRecord
-from connectors.marc.writer import write_marcxml
+from connectors.marc.record import BadRecord, MarcRecord, Reason
+from connectors.marc.writer import to_pymarc, write_json, write_marcxml
 from connectors.tools.files import open_source, whole_file
-from connectors.tools.terminal import Refused, WrongUse
-from tests.connectors.marc.records import THREE_BODY, iso
+from connectors.tools.terminal import WrongUse
+from tests.connectors.marc.records import THREE_BODY, cnmarc, iso
 
 
 @pytest.fixture
@@ -29,7 +31,10 @@ def read(path: Path, charset: str | None = None) -> list[object]:
     b'\xef\xbb\xbf<?xml version="1.0"?><collection>' + write_marcxml(THREE_BODY) + b"</collection>",
     ('<?xml version="1.0" encoding="UTF-16"?>' + write_marcxml(THREE_BODY).decode()).encode("utf-16"),
     gzip.compress(write_marcxml(THREE_BODY)),
-], ids=["iso2709", "gb18030", "gzip", "xml", "utf-16 xml", "gzip of xml"])
+    gzip.compress(iso()[:100]) + gzip.compress(iso()[100:]),
+    write_json(THREE_BODY).encode(),
+    gzip.compress(str(to_pymarc(THREE_BODY)).encode()),
+], ids=["iso2709", "gb18030", "gzip", "xml", "utf-16 xml", "gzip of xml", "gzip in parts", "json", "gzip of lines"])
 def test_a_file_is_told_by_its_first_bytes(folder, data):
     (folder / "in").write_bytes(data)
     (record,) = read(folder / "in")
@@ -53,11 +58,33 @@ def test_an_empty_file_holds_no_records(folder):
 
 
 @pytest.mark.parametrize("damage", [lambda packed: packed[:-20], lambda packed: packed[:2] + b"\xff" * 30,
-                                    lambda packed: packed[:-8] + b"\0" * 8])
-def test_a_damaged_gzip_file_is_refused_by_name(folder, damage):
-    (folder / "in.gz").write_bytes(damage(gzip.compress(iso() * 100)))
-    with pytest.raises(Refused, match=r"in\.gz is a damaged gzip file"):
-        read(folder / "in.gz")
+                                    lambda packed: packed[:-8] + b"\0" * 8, lambda packed: packed + b"more"])
+def test_a_damaged_gzip_file_yields_what_can_be_unpacked_and_then_names_the_damage(folder, damage):
+    (folder / "in.gz").write_bytes(damage(gzip.compress(numbered(100))))
+    *before, last = read(folder / "in.gz")
+    assert isinstance(last, BadRecord)
+    assert last.reason is Reason.PACKING
+    whole = [record for record in before if isinstance(record, MarcRecord)]
+    assert [record.control("001") for record in whole] == [f"{number}" for number in range(len(whole))]
+
+
+def test_most_of_a_cut_gzip_file_is_read(folder):
+    packed = gzip.compress(numbered(1000))
+    (folder / "in.gz").write_bytes(packed[: len(packed) // 2])
+    assert len([record for record in read(folder / "in.gz") if isinstance(record, MarcRecord)]) > 300
+
+
+def numbered(count: int) -> bytes:
+    return b"".join(iso(cnmarc(f"001 {number}", f"200 1_ $a{hashlib.sha256(b'%d' % number).hexdigest()}"))
+                    for number in range(count))
+
+
+@pytest.mark.parametrize("data", [iso() * 2, gzip.compress(iso() * 2), (write_json(THREE_BODY) + "\n").encode() * 2])
+def test_standard_input_is_read_like_a_file(monkeypatch, data):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(data))))
+    with open_source(Path("-"), None) as source:
+        assert [record.fields for record in source.records] == [THREE_BODY.fields] * 2
+        assert (source.name, source.size) == ("stdin", 0)
 
 
 def test_a_file_appears_only_when_it_is_whole(folder):

@@ -1,5 +1,7 @@
 """``delta-connector marc`` on files: what is written reads back, what is bad is kept and named."""
 
+import gzip
+import io
 import json
 import tracemalloc
 
@@ -9,6 +11,7 @@ import pytest
 from connectors.cli import main
 from connectors.marc import read_iso2709, read_marcxml
 from connectors.marc.record import MarcRecord, Problem, Reason
+from connectors.marc.writer import to_pymarc, write_json, write_marcxml
 from connectors.tools.marc_report import MEANINGS, WRITE_ERRORS, Bad, Tally, code_of
 from schemas.bib import Bib
 from tests.connectors.marc.records import THREE_BODY, cnmarc, iso, marc21
@@ -59,6 +62,55 @@ def test_marcxml_keeps_each_record_in_its_own_format(folder, capsys):
         records = list(read_marcxml(file))
     assert [record.fields for record in records] == [THREE_BODY.fields, ENGLISH.fields]
     assert len(pymarc.parse_xml_to_array(str(folder / "out.xml"))) == 2
+
+
+def test_json_is_one_record_a_line_that_pymarc_reads(folder, capsys):
+    assert run(capsys, "convert", "in.mrc", "-o", "out.json", "--to", "json")[0] == 0
+    lines = (folder / "out.json").read_text("utf-8").splitlines()
+    assert [record["001"].data for line in lines for record in pymarc.JSONReader(line)] == ["012003", "9"]
+
+
+FORMS = {
+    "iso2709": iso(charset="gbk") + iso(),
+    "marcxml": b"<collection>" + write_marcxml(THREE_BODY) * 2 + b"</collection>",
+    "cnmarc-xml": b'<r xmlns="http://www.nlc.cn/">' + write_marcxml(THREE_BODY).replace(
+        b"http://www.loc.gov/MARC21/slim", b"http://www.nlc.cn/") * 2 + b"</r>",
+    "json": f"[{write_json(THREE_BODY)},\n{write_json(THREE_BODY)}]".encode(),
+    "json lines": f"{write_json(THREE_BODY)}\n{write_json(THREE_BODY)}\n".encode(),
+    "mnemonic": f"{to_pymarc(THREE_BODY)}\n{to_pymarc(THREE_BODY)}".encode("gb18030"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_every_form_packed_or_not_becomes_every_other(folder, capsys, form, pack):
+    (folder / "in").write_bytes(pack(FORMS[form]))
+    for target in ("cnmarc", "marc21", "marcxml", "json", "bib"):
+        code, out, _ = run(capsys, "convert", "in", "-o", "out", "--to", target, "--json")
+        assert (code, json.loads(out)["written"]) == (0, 2)
+    assert all(Bib.model_validate_json(line).title == "三体"
+               for line in (folder / "out").read_text("utf-8").splitlines())
+
+
+def test_standard_input_is_a_file_too(folder, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(FORMS["json lines"]))))
+    code, out, err = run(capsys, "convert", "-", "-o", "out.mrc", "--to", "cnmarc", "--json")
+    assert (code, json.loads(out)["read"], err) == (0, 2, "")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"junk"))))
+    assert run(capsys, "check", "-")[:2][0] == 1
+
+
+def test_a_cut_gzip_file_is_converted_as_far_as_it_goes_and_is_bad(folder, capsys):
+    (folder / "in.gz").write_bytes(gzip.compress(iso(ENGLISH) + iso())[:-12])
+    code, out, err = run(capsys, "convert", "in.gz", "-o", "out.mrc", "--to", "cnmarc", "--json")
+    assert (code, json.loads(out)["problems"]["bad_packing"]) == (1, 1)
+    assert "bad_packing" in err
+
+
+def test_a_format_can_be_forced(folder, capsys):
+    (folder / "in.mrc").write_bytes(iso(cnmarc("001 1", "300 __ $a无题名")))
+    assert run(capsys, "convert", "in.mrc", "-o", "out", "--to", "bib", "--from", "marc21")[0] == 0
+    assert Bib.model_validate_json((folder / "out").read_text("utf-8")).source == "MARC21"
 
 
 def test_bib_is_one_object_a_line(folder, capsys):

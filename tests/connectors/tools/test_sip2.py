@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from connectors.sip2.errors import FormatError
 from connectors.sip2.fields import SECRET_CODES
 from connectors.sip2.framing import FRAME_BYTES_MAX
 from connectors.sip2.messages import build
-from connectors.sip2.profile import Checksum, Profile
+from connectors.sip2.profile import Checksum, Profile, Terminator
 from connectors.tools.sip2 import frames, read_frame
 from connectors.tools.sip2_shapes import MASK, load_profile, message_json
 from connectors.tools.terminal import Refused
@@ -168,6 +169,17 @@ def test_an_unknown_key_of_a_profile_is_refused_and_other_settings_of_a_connecto
         load_profile(str(path))
     path.write_text('agency = "X"\n[sip2]\nhost = "h"\ncharset = "gbk"\n')
     assert load_profile(str(path)) == Profile(charset="gbk")
+
+
+def test_of_a_connectors_settings_the_profile_that_they_name_counts_too(tmp_path):
+    settings, own = tmp_path / "connector.toml", tmp_path / "ils.toml"
+    settings.write_text('[sip2]\nprofile = "koha"\ncharset = "gbk"\n')
+    assert load_profile(str(settings)) == replace(Profile.shipped("koha"), charset="gbk")
+    settings.write_text('[sip2]\nprofile = "ils.toml"\n')
+    with pytest.raises(Refused, match=r"ils\.toml cannot be read"):
+        load_profile(str(settings))
+    own.write_text('terminator = "LF"\n')
+    assert load_profile(str(settings)) == Profile(terminator=Terminator.LF)
 
 
 @pytest.mark.parametrize("text", ["charset = 'klingon'", "checksum = 'none of these'", "sip2 = 1", "delimiter = 'ab'",

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import codecs
 import json
 import socket
 import subprocess
@@ -10,8 +11,8 @@ import time
 import pytest
 
 from connectors.cli import main
-from connectors.tools.z3950 import Address, read_query
-from connectors.tools.z3950_answer import MEANINGS, Answer, State, record_json
+from connectors.tools.z3950 import address_of, read_query
+from connectors.tools.z3950_answer import record_json
 from connectors.z3950 import oid, pqf
 from connectors.z3950.apdu import (
     Close,
@@ -23,13 +24,15 @@ from connectors.z3950.apdu import (
     SearchResponse,
 )
 from connectors.z3950.ber import Limits
-from connectors.z3950.client import Record
-from connectors.z3950.errors import InitRefused, MalformedQuery, TargetClosed, TargetDiagnostic, TargetSilent
+from connectors.z3950.errors import MalformedQuery
+from connectors.z3950.profile import Profile
 from connectors.z3950.record import NamePlusRecord, to_external
+from connectors.z3950.reply import Record
 from connectors.z3950.session import TargetSession
 from examples.alliance.stock import stock_of
 from examples.alliance.town import free_port
 from tests.connectors.z3950.peers import scripted_target
+from tests.connectors.z3950.programs import running_zebra
 from tests.examples.desk import BY_SLUG, LIBRARIES, SEED, HandClock, open_ils
 from tests.peers import require_program
 
@@ -79,7 +82,7 @@ def test_more_than_one_part_is_fetched(ztest, capsys):
     assert (code, answer["state"], len(answer["records"])) == (0, "ok", answer["hits"])
 
 
-@pytest.mark.parametrize(("syntax", "is_marc"), [("xml", True), ("sutrs", False), (oid.USMARC, True)])
+@pytest.mark.parametrize(("syntax", "is_marc"), [("xml", True), ("opac", True), ("sutrs", False), (oid.USMARC, True)])
 def test_a_syntax_can_be_named(ztest, capsys, syntax, is_marc):
     _, answer = search(capsys, ztest, "computer", "-n", "1", "--syntax", syntax)
     (record,) = answer["records"]
@@ -197,39 +200,6 @@ def test_nobody_listens(capsys):
     assert (code, answer["state"], answer["diagnostics"][0]["code"]) == (1, "failed", "target_unreachable")
 
 
-RECORD = Record(oid.SUTRS, b"text")
-MISSING = Record("", b"", diagnostic=TargetDiagnostic(14, "lost"))
-
-
-@pytest.mark.parametrize(("hits", "brought", "end", "state"), [
-    (2, [RECORD, RECORD], None, State.OK),
-    (9, [RECORD, RECORD], None, State.OK),
-    (2, [RECORD, MISSING], None, State.PARTIAL),
-    (2, [RECORD], TargetSilent(), State.PARTIAL),
-    (2, [RECORD], TargetClosed(), State.PARTIAL),
-    (2, [MISSING, MISSING], None, State.FAILED),
-    (2, [], TargetSilent(), State.TIMED_OUT),
-    (2, [], TargetDiagnostic(236), State.REFUSED),
-    (0, [], None, State.EMPTY),
-    (None, [], TargetSilent(), State.TIMED_OUT),
-    (None, [], InitRefused(), State.REFUSED),
-    (None, [], TargetDiagnostic(1011, "Bad Userid and/or Password"), State.REFUSED),
-    (None, [], TargetDiagnostic(114), State.FAILED),
-    (None, [], TargetClosed(), State.FAILED),
-])
-def test_states(hits, brought, end, state):
-    answer = Answer(2, is_ascii=True, hits=hits)
-    answer.take(brought)
-    if end is not None:
-        answer.end(end)
-    assert answer.state is state
-
-
-def test_nothing_found_beyond_ascii_is_unconfirmed():
-    assert Answer(10, is_ascii=False, hits=0).state is State.UNCONFIRMED
-    assert set(MEANINGS) == set(State)
-
-
 def test_a_record_that_is_no_marc_shows_what_came():
     assert record_json(Record(oid.USMARC, b"\xff no marc"), None)["marc"] is None
     assert record_json(Record(oid.SUTRS, "题名".encode("gb18030")), "gb18030")["text"] == "题名"
@@ -249,8 +219,8 @@ def test_a_query_is_pqf_or_plain_words():
                                   "host:x/db"])
 def test_an_address_is_host_port_and_database(text):
     with pytest.raises(argparse.ArgumentTypeError, match="HOST:PORT/DB"):
-        Address.parse(text)
-    assert Address.parse("z3950.example.org:9999/uacn_bib") == Address("z3950.example.org", 9999, "uacn_bib")
+        address_of(text)
+    assert str(address_of("z3950.example.org:9999/uacn_bib")) == "z3950.example.org:9999/uacn_bib"
 
 
 @pytest.mark.parametrize("options", [["@and x"], [" "], ["三体", "--charset", "ascii"], ["三体", "--charset", "marc8"]])
@@ -267,3 +237,58 @@ def test_options_that_cannot_be_are_wrong_use(capsys, options):
     assert ended.value.code == 2
 
 
+
+
+async def test_a_scan_shows_the_terms_of_an_index(tmp_path, capsys):
+    async with running_zebra(tmp_path) as port:
+        address = f"127.0.0.1:{port}/Default"
+        assert await asyncio.to_thread(main, ["z3950", "scan", address, "@attr 1=4 computer", "-n", "2", "--json"]) == 0
+        terms = json.loads(capsys.readouterr().out)["terms"]
+        assert await asyncio.to_thread(main, ["z3950", "scan", address, "computer", "-n", "2"]) == 0
+        assert "computer" in capsys.readouterr().out
+        assert await asyncio.to_thread(main, ["z3950", "scan", address, "@attr 1=9999 x"]) == 1
+        assert await asyncio.to_thread(main, ["z3950", "scan", address, "@and a b"]) == 2
+    assert terms[0]["term"] == "computer"
+    assert terms[0]["occurrences"] > 0
+
+
+async def test_a_scan_of_a_mute_target_ends_in_time(capsys):
+    async def mute(reader, _writer):
+        await reader.read()
+
+    async with scripted_target(mute) as port:
+        command = ["z3950", "scan", f"127.0.0.1:{port}/Default", "x", "--timeout", "0.3"]
+        assert await asyncio.to_thread(main, command) == 1
+    assert "target_silent" in capsys.readouterr().err
+
+
+async def test_the_doctor_writes_a_profile_that_can_be_used(tmp_path, capsys):
+    written = tmp_path / "zebra.toml"
+    async with running_zebra(tmp_path) as port:
+        command = ["doctor", "--z3950", f"127.0.0.1:{port}/Default", "--json", "--write", str(written)]
+        assert await asyncio.to_thread(main, command) == 0
+    report = json.loads(capsys.readouterr().out)
+    profile = Profile.from_toml(written.read_text("utf-8"))
+    assert report["usable"]
+    assert {each["name"] for each in report["findings"]} >= {"init", "use 4", "syntax usmarc", "scan", "record usmarc"}
+    assert (profile.database, profile.syntaxes[0]) == ("Default", "usmarc")
+    assert report["profile"]["uses"] == sorted(profile.uses)
+
+
+@pytest.mark.parametrize("slug", ["yangpu", "shanghai"])
+async def test_the_doctor_proves_the_charset_of_a_sample_library(tmp_path, capsys, slug):
+    library = BY_SLUG[slug]
+    async with open_ils(library, tmp_path, HandClock()) as ils:
+        target = f"127.0.0.1:{ils.ports.z3950}/default"
+        command = ["doctor", "--z3950", target, "--canary", a_title(library), "--json"]
+        assert await asyncio.to_thread(main, command) == 0
+    profile = json.loads(capsys.readouterr().out)["profile"]
+    assert profile["is_charset_proved"]
+    assert codecs.lookup(profile["query_charset"]) == codecs.lookup(library.z3950.query_charset)
+
+
+def test_the_doctor_tells_that_nobody_listens(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert main(["doctor", "--z3950", f"127.0.0.1:{taken.getsockname()[1]}/Default"]) == 1
+    assert "不能使用 not usable" in capsys.readouterr().out

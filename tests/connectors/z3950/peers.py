@@ -28,7 +28,7 @@ class Shelf:
             raise ZeroDivisionError("a bug with the secret 4711 in it")
         return [title for title in self._titles if all(word in title for word in words)]
 
-    async def record(self, result_set: list[str], index: int, syntax: str) -> bytes:
+    async def record(self, result_set: list[str], index: int, syntax: str, _charset: str | None) -> bytes:
         if syntax not in (oid.USMARC, oid.SUTRS):
             raise DiagnosticError(239, syntax)
         if result_set[index] == "lost":

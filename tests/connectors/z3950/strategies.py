@@ -48,11 +48,16 @@ _ELEMENT_TAGS = {
     "start_point": 102,
     "sort_sequence": 5,
     "composition": 209,
+    "additional_search_info": 203,
     "single_asn1": 0,
-    "other_information": 201,
+    "category": 1,
+    "retention_time": 7,
+    "permissions": 8,
     "suggested_attributes": 44,
 }
-_OID_FIELDS = {"preferred_record_syntax", "attribute_set", "diagnostic_set", "direct_reference"}
+_OID_FIELDS = {
+    "preferred_record_syntax", "attribute_set", "diagnostic_set", "direct_reference", "package_type", "identifier",
+}  # fmt: skip
 
 
 def _values(name: str, hint: Any) -> st.SearchStrategy[Any]:

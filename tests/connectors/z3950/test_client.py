@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -29,14 +30,17 @@ from connectors.z3950.errors import (
     TooLarge,
     WrongReference,
 )
+from connectors.z3950.opac import Holdings, decode_opac
 from connectors.z3950.pqf import parse
+from connectors.z3950.query import Attribute
 from connectors.z3950.record import NamePlusRecord, bib1, to_external
 from connectors.z3950.server import ServerOptions, ServiceOptions, serve
 from connectors.z3950.session import TargetSession
+from connectors.z3950.sort import SortKey
 from examples.alliance.town import free_port
-from tests.peers import require_program
 
 from .peers import Shelf, scripted_target
+from .programs import running_ztest
 
 COMPUTER = parse("@attr 1=4 computer")
 BITS = frozenset({0, 1, 2})
@@ -46,29 +50,10 @@ ACCEPT = InitResponse(
 
 
 @pytest.fixture
-async def ztest() -> AsyncIterator[int]:
+async def ztest(tmp_path: Path) -> AsyncIterator[int]:
     """Run yaz-ztest; return its port."""
-    program = require_program("yaz-ztest")
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(program, "-S", "-v", "none", f"tcp:127.0.0.1:{port}")
-    try:
-        await until_listening(port)
+    async with running_ztest(tmp_path) as port:
         yield port
-    finally:
-        process.kill()  # a SIGTERM between two events would wait for the next one
-        await process.wait()
-
-
-async def until_listening(port: int) -> None:
-    for _ in range(100):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            return
-    pytest.fail("yaz-ztest does not listen")
 
 
 async def test_searches_and_presents_all_from_yaz_ztest(ztest: int):
@@ -91,6 +76,17 @@ async def test_presents_each_syntax_of_yaz_ztest(ztest: int, asked: str, beginni
         [record] = await client.present(1, 1)
     assert record.syntax == asked
     assert record.data.startswith(beginning)
+
+
+async def test_reads_the_holdings_of_yaz_ztest(ztest: int):
+    async with Z3950Client("127.0.0.1", ztest, "Default", preferred_syntax=oid.OPAC) as client:
+        await client.search(COMPUTER)
+        [record] = await client.present(1, 1)
+    opac = decode_opac(record.data)
+    assert opac.bibliographic_record is not None
+    assert opac.bibliographic_record.direct_reference == oid.USMARC
+    assert opac.holdings
+    assert any(isinstance(each, Holdings) and each.circulation for each in opac.holdings)
 
 
 async def test_tells_the_syntax_that_came_from_the_one_asked_for(ztest: int):
@@ -295,3 +291,18 @@ async def test_one_client_is_one_association():
         with pytest.raises(OutOfTurn):
             await client.connect()
         assert await asyncio.gather(*(client.search(parse("a")) for _ in range(5))) == [1] * 5
+
+
+async def test_sorts_at_yaz_ztest(ztest: int):
+    async with Z3950Client("127.0.0.1", ztest, "Default") as client:
+        await client.search(COMPUTER)
+        await client.sort([SortKey((Attribute(1, 4),))])
+        assert len(await client.present(1, 2)) == 2
+        assert client.implementation.startswith("GFS/YAZ")
+
+
+async def test_a_part_of_a_present_is_heard_as_it_comes(ztest: int):
+    async with Z3950Client("127.0.0.1", ztest, "Default", chunk_records=4) as client:
+        await client.search(COMPUTER)
+        sizes = [len(part) async for part in client.stream(1, 20)]
+    assert sizes == [4, 8, 8]

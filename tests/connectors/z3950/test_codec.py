@@ -135,11 +135,11 @@ def test_text_that_is_not_utf8_can_be_read_again_in_the_charset_of_the_target():
 @pytest.mark.parametrize(
     ("pdu", "error", "reason"),
     [
-        ("bf 2e 00", UnsupportedApdu, r"\[46\]"),
+        ("bc 00", UnsupportedApdu, r"\[28\]"),
         ("30 00", UnsupportedApdu, "UNIVERSAL 16"),
         ("97 00", MalformedApdu, "octets stand where a sequence should"),
-        ("b7 03 97 01 05", MalformedApdu, "lacks next_result_set_position"),
-        ("b7 06 97 01 05 97 01 05", MalformedApdu, "result_count stands twice"),
+        ("b7 03 97 01 05", MalformedApdu, "SearchResponse lacks number_of_records_returned"),
+        ("b7 06 97 01 05 97 01 05", MalformedApdu, "result_count: stands twice"),
         ("b7 02 97 00", MalformedApdu, "result_count: an INTEGER has"),
         ("b7 05 bc 03 02 01 05", MalformedApdu, "records: unexpected tag UNIVERSAL 2"),
     ],

@@ -123,7 +123,7 @@ SORT = SortRequest(input_result_set_names=("a",), sorted_result_set_name="a", so
         codec.encode(SEARCH),
         b"\xb4\x80" + b"\x30\x80" * 1000,
         b"\xb4\x84\x7f\xff\xff\xff",
-        b"\xbf\x2e\x00",
+        b"\xbc\x00",
         b"\0\0",
     ],
 )
@@ -139,10 +139,10 @@ async def test_a_hostile_origin_gets_a_close_with_the_reason_and_others_are_serv
 
 async def test_an_unsupported_apdu_in_an_open_association_gets_a_close():
     async with await serve("127.0.0.1", 0, Shelf(*TITLES)) as server:
-        accepted, close = await raw(server, codec.encode(INIT) + b"\xbf\x2e\x00")
+        accepted, close = await raw(server, codec.encode(INIT) + b"\xbc\x00")
     assert isinstance(accepted, InitResponse)
     assert isinstance(close, Close)
-    assert "[46]" in (close.diagnostic_information or "")
+    assert "[28]" in (close.diagnostic_information or "")
 
 
 async def test_an_idle_origin_is_closed():
@@ -244,6 +244,14 @@ async def test_small_sets_come_whole_medium_ones_in_part_large_ones_not(
     assert response.next_result_set_position == (0 if returned == 3 else returned + 1)
 
 
+async def test_the_oldest_result_set_goes_where_one_too_many_is_made():
+    served = service(result_sets_max=2)
+    named = [search("三体", result_set_name=name) for name in ("a", "b", "a", "c")]
+    gone = await answered(served, *named, present(1, 1, result_set_id="b"))
+    assert gone.non_surrogate_diagnostic.condition == 30
+    assert (await served.answer(present(1, 1, result_set_id="a"))).number_of_records_returned == 1
+
+
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
@@ -255,7 +263,6 @@ async def test_small_sets_come_whole_medium_ones_in_part_large_ones_not(
         (present(1, 1, additional_ranges=(Range(1, 1),)), 243),
         (present(1, 1, preferred_record_syntax=oid.XML), 239),
         (search("x", result_set_name="default", replace_indicator=False), 21),
-        (search("x", result_set_name="third"), 112),
         (SearchRequest(database_names=("a", "b"), query=SEARCH.query), 111),
         (SearchRequest(database_names=("Default",), query=(context(21), b"")), 108),
         (SearchRequest(database_names=("Default",), query=(context(21), [(context(104), [])])), 107),

@@ -110,7 +110,7 @@ def test_a_response_is_not_the_origins_to_send():
 
 def test_an_unknown_apdu_is_named():
     _, target = open_pair()
-    target.feed(bytes.fromhex("bf 2e 00"))
+    target.feed(bytes.fromhex("bc 00"))
     with pytest.raises(UnsupportedApdu):
         target.next()
 

@@ -1,79 +1,26 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.catalogue.features import (
-    NAME_CHARS_MAX,
-    features_of,
-    normal_edition,
-    normal_name,
-    normal_publisher,
-    normal_volume,
-    split_volume,
-)
-from schemas.bib import Contributor
+from federation.catalogue.features import NAME_CHARS_MAX, features_of
+from schemas.bib import Contributor, LocalField
 from tests.federation.catalogue.books import book
-
-
-@pytest.mark.parametrize(
-    ("title", "expected"),
-    [
-        ("三体", ("三体", "", "")),
-        ("三体Ⅲ：死神永生", ("三体", "3", "死神永生")),
-        ("平凡的世界 第一部", ("平凡的世界", "1", "")),
-        ("平凡的世界（全三部）", ("平凡的世界", "", "")),
-        ("红楼梦（上）", ("红楼梦", "上", "")),
-        ("红楼梦 下册", ("红楼梦", "下", "")),
-        ("中国通史. 第二十三卷", ("中国通史", "23", "")),
-        ("The Art of Computer Programming, Vol. 2", ("the art of computer programming", "2", "")),
-        ("1984", ("1984", "", "")),
-        ("上海的早晨", ("上海的早晨", "", "")),
-        ("第二性", ("第二性", "", "")),
-        ("第一卷", ("第一卷", "", "")),
-    ],
-)
-def test_a_volume_is_told_from_its_title(title: str, expected: tuple[str, str, str]) -> None:
-    assert split_volume(title) == expected
-
-
-@pytest.mark.parametrize("text", ["第三册", "3", "Ⅲ", "vol. 3", "Part III", "第3卷", "三"])
-def test_a_volume_number_has_one_form(text: str) -> None:
-    assert normal_volume(text) == "3"
-
-
-def test_numerals_are_read() -> None:
-    assert [normal_volume(text) for text in ("十", "十二", "二十", "一百零五", "xiv")] == [
-        "10",
-        "12",
-        "20",
-        "105",
-        "14",
-    ]
-
-
-def test_an_edition_has_one_form() -> None:
-    written = ("2版", "Second edition", "2nd rev. ed.", "增订本")
-    assert [normal_edition(text) for text in written] == ["2", "2", "2r", "r"]
-
-
-@pytest.mark.parametrize("text", ["曹雪芹", "（清）曹雪芹著", "[清] 曹雪芹 撰", "曹雪芹 等編著"])
-def test_a_name_has_one_form(text: str) -> None:
-    assert normal_name(text) == "曹雪芹"
-
-
-@pytest.mark.parametrize("text", ["上海译文出版社", "上海譯文出版社有限公司", "上海 译文 出版社"])
-def test_a_publisher_has_one_form(text: str) -> None:
-    assert normal_publisher(text) == "上海译文"
-
-
-def test_a_publisher_that_is_only_a_form_of_company_keeps_its_name() -> None:
-    assert normal_publisher("出版社") == "出版社"
 
 
 def test_authors_and_translators_are_told_apart_in_a_statement_of_responsibility() -> None:
     features = features_of(book("无人生还", responsibility="（英）阿加莎·克里斯蒂著；夏阳译"))
     assert features.authors == ("阿加莎克里斯蒂",)
     assert features.translators == ("夏阳",)
+
+
+def test_a_role_stands_behind_the_last_of_those_who_share_it() -> None:
+    features = features_of(book("双城记", "Dickens", responsibility="(英)查尔斯·狄更斯著 ; 张玲, 张扬译"))
+    assert features.authors == ("dickens", "查尔斯狄更斯")
+    assert features.translators == ("张玲", "张扬")
+
+
+def test_prices_count_in_fen() -> None:
+    priced = [book("书", isbns=({"price_text": text},)) for text in ("CNY18.80", "18.8元", "￥18.80（全二册）", "赠阅", "2")]
+    assert [features_of(bib).prices for bib in priced] == [(1880,), (1880,), (1880,), (), (200,)]
 
 
 def test_an_inverted_name_is_the_direct_one() -> None:
@@ -85,6 +32,26 @@ def test_an_inverted_name_is_the_direct_one() -> None:
 def test_the_isbn_of_a_set_is_kept_apart_from_the_volumes_own() -> None:
     features = features_of(book("红楼梦", isbn="9787020002207", qualifier="全三册"))
     assert (features.isbns, features.set_isbns) == ((), ("9787020002207",))
+
+
+def test_a_name_also_counts_as_it_sounds() -> None:
+    people = (Contributor(name="阿加莎·克里斯蒂", pinyin="Christie, Agatha", role="著"),)
+    assert features_of(book("无人生还", contributors=people)).authors == ("阿加莎克里斯蒂", "agatha christie")
+
+
+def test_a_title_is_found_by_every_way_to_read_it_and_by_the_cataloguers() -> None:
+    assert features_of(book("和珅传")).sounds == ("heshenchuan", "heshenzhuan")
+    assert features_of(book("茶馆", title_pinyin="Cha guan")).sounds == ("chaguan",)
+    assert features_of(book("The Great Gatsby")).sounds == ("greatgatsby",)
+
+
+def test_the_number_in_the_olccs_local_field_is_a_system_number() -> None:
+    field = LocalField(tag="049", indicators="  ", subfields=("aA120000TJL", "bUCS01000123456", "c000123456"))
+    assert features_of(book("书", local_fields=(field,))).system_numbers == ("(olcc)ucs01000123456",)
+
+
+def test_a_year_that_only_the_imprint_tells_is_read() -> None:
+    assert [features_of(book("书", year=year, date_text="民国24年")).year for year in (None, 1999)] == [1935, 1999]
 
 
 @given(st.text(max_size=60), st.text("第一二三四五六七八九十百零卷册上中下0123456789ivxVol. （）()", max_size=20))

@@ -1,12 +1,11 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from pypinyin import lazy_pinyin
 
 from federation.catalogue import tokens as module
-from federation.catalogue.tokens import Phrase, compact, fold, phrase, pinyin, pinyin_readings, tokens
+from federation.catalogue.tokens import Phrase, compact, fold, phrase, tokens
 
 CHINESE = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=1, max_size=12)
 
@@ -79,52 +78,6 @@ def _stands_at(index: tuple[str, ...], position: int, wanted: Phrase) -> bool:
 @pytest.mark.parametrize("text", ["三体II", "体", "C++ 入门", "银行 行", "abc"])
 def test_a_phrase_finds_the_text_it_was_made_of(text: str) -> None:
     assert any(_stands_at(tokens(text), position, phrase(text)) for position in range(len(tokens(text))))
-
-
-def test_a_title_is_typed_by_its_pinyin() -> None:
-    spelled = pinyin("紅樓夢")
-    assert spelled is not None
-    assert spelled == (("hong", "lou", "meng"), "hongloumeng", "hlm")
-
-
-def test_a_reading_follows_from_its_context() -> None:
-    spelled = [pinyin(text) for text in ("重庆", "重要", "乾隆")]
-    assert [entry and entry.joined for entry in spelled] == ["chongqing", "zhongyao", "qianlong"]
-
-
-def test_a_latin_title_has_no_pinyin() -> None:
-    assert pinyin("Jane Eyre") is None
-
-
-def test_every_syllable_of_the_dictionary_is_known() -> None:
-    common = range(0x4E00, 0x9FA6)
-    spelled = {lazy_pinyin(chr(code))[0].replace("v", "u") for code in common}
-    interjections_and_units = {"m", "n", "hm", "fiao", "nun"}
-    assert {syllable for syllable in spelled if syllable.isascii()} - interjections_and_units <= module._SYLLABLE_SET
-
-
-def test_every_syllable_of_the_table_is_spelled_somewhere() -> None:
-    rare = {"dei", "dia", "kei", "shei", "zhei"}  # second readings only
-    spelled = {lazy_pinyin(chr(code))[0].replace("v", "u") for code in range(0x4E00, 0x9FA6)}
-    assert module._SYLLABLE_SET - rare <= spelled
-
-
-@pytest.mark.parametrize("word", ["hlm", "x", "", "kleppmann", "a1b", "a" * 1000, "红楼"])
-def test_what_is_no_pinyin_has_no_reading(word: str) -> None:
-    assert pinyin_readings(word) == ()
-
-
-def test_umlaut_u_may_be_typed_as_v() -> None:
-    assert pinyin_readings("nvren") == (("nu", "ren"),)
-
-
-@settings(max_examples=50)
-@given(st.lists(st.sampled_from(["xi", "an", "xian", "ge", "e", "nan", "na"]), min_size=1, max_size=15))
-def test_readings_are_few_and_spell_the_word(syllables: list[str]) -> None:
-    word = "".join(syllables)
-    readings = pinyin_readings(word)
-    assert len(readings) <= 4
-    assert all("".join(reading) == word and len(reading) > 1 for reading in readings)
 
 
 def test_a_key_ignores_spaces_and_punctuation() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from federation.settlement import Ledger, audit
-from federation.storage.ledger import DDL, SqlLedgerStore
+from federation.storage.ledger import DDL, SQLITE_GUARDS, SqlLedgerStore
 from schemas.ledger import Code, Entry, TransferKind, transfer_id
 from tests.schemas.loan_story import CLEARING, HOME, SUPPLIER, collected
 
@@ -26,12 +26,12 @@ CARRIAGE = id_of(Code.CARRIAGE_OUT, TransferKind.POST)
 @pytest.fixture
 def books() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in DDL:
+    for statement in (*DDL, *SQLITE_GUARDS):
         connection.execute(statement)
     store = SqlLedgerStore(connection)
     for entry in STORY.journal:
         Ledger(store).post([entry.transfer], entry.index)
-    for trigger in ("ledger_transfer_is_never_changed", "ledger_transfer_is_never_deleted"):
+    for trigger in ("ledger_transfer_takes_no_update", "ledger_transfer_takes_no_delete"):
         connection.execute(f"DROP TRIGGER {trigger}")
     connection.execute("PRAGMA ignore_check_constraints=ON")
     yield connection

@@ -1,15 +1,16 @@
 import random
-import sqlite3
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.catalogue.document import COLUMNS, SEGMENTS_MAX, TEXT_CHARS_MAX
-from federation.storage.catalogue import DDL, PAGE_HITS_MAX, Catalogue
+from federation.storage.catalogue import Catalogue
+from federation.storage.engine import Connection
+from federation.storage.search import PAGE_HITS_MAX
 from schemas.bib import Bib, Holding, Item, OtherTitle, Subject
 from schemas.identifiers import AgencyId
+from tests.databases import dialect_of, open_sqlite
 from tests.federation.catalogue.books import book
 
 YANGPU, SUZHOU, NINGBO = AgencyId("CN-310110-1-YPQ"), AgencyId("CN-320500-1-SZT"), AgencyId("CN-330200-1-NBT")
@@ -29,24 +30,15 @@ SHELF = (
 
 
 @pytest.fixture
-def connection() -> Iterator[sqlite3.Connection]:
-    connection = open_database()
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def catalogue(connection: sqlite3.Connection) -> Catalogue:
-    catalogue = Catalogue(connection)
+def catalogue(connection: Connection) -> Catalogue:
+    catalogue = Catalogue(connection, dialect_of(connection).catalogue)
     catalogue.upsert(YANGPU, SHELF)
     return catalogue
 
 
-def open_database() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in DDL:
-        connection.execute(statement)
-    return connection
+def dump(connection: Connection) -> list[object]:
+    tables = ("bib_cluster", "bib_member", "bib_item", "bib_match_key", "bib_title", "bib_index")
+    return [sorted(map(str, connection.execute(f"SELECT * FROM {table}").fetchall())) for table in tables]
 
 
 def found(catalogue: Catalogue, query: str) -> list[str]:
@@ -86,7 +78,7 @@ def test_a_reader_finds_the_book(catalogue: Catalogue, query: str, title: str) -
     "query", ["", "红楼梦 三体", "author:三体", "title:曹雪芹 红楼", "三体 -刘慈欣", '"梦红楼"', "c", "desig"]
 )
 def test_what_does_not_match_is_not_found(catalogue: Catalogue, query: str) -> None:
-    assert catalogue.search(query) == (0, (), False)
+    assert catalogue.search(query)[:3] == (0, (), False)
 
 
 def test_the_title_itself_comes_first_then_those_that_begin_so_then_the_author(catalogue: Catalogue) -> None:
@@ -120,8 +112,8 @@ def test_one_book_of_three_libraries_is_one_hit_with_their_copies(catalogue: Cat
         (YANGPU, "红楼梦"), (SUZHOU, "紅樓夢"), (NINGBO, "红楼梦")]  # fmt: skip
 
 
-def test_an_item_without_a_price_has_the_records(connection: sqlite3.Connection) -> None:
-    catalogue = Catalogue(connection)
+def test_an_item_without_a_price_has_the_records(connection: Connection) -> None:
+    catalogue = Catalogue(connection, dialect_of(connection).catalogue)
     priced = book("书", isbns=({"price_text": "CNY68.00"},))
     items = (Item(barcode="1"), Item(barcode="2", price_fen=500, location="二楼", call_number="K/9"))
     catalogue.upsert(YANGPU, [priced.model_copy(update={"holdings": (Holding(branch="总馆", items=items),)})])
@@ -129,27 +121,14 @@ def test_an_item_without_a_price_has_the_records(connection: sqlite3.Connection)
     assert hit.holdings[0].items == (("1", "总馆", "", 6800), ("2", "二楼", "K/9", 500))
 
 
-def test_why_records_are_one_is_explained(catalogue: Catalogue) -> None:
-    catalogue.upsert(SUZHOU, [book("紅樓夢", record_id="s9", **RED)])
-    hit = catalogue.search("红楼梦").hits[0]
-    explanations = catalogue.explain(hit.cluster_id)
-    assert [(e.record_id, e.with_record_id) for e in explanations] == [("red", "s9"), ("s9", "red")]
-    assert "isbn_same" in {reason.rule for reason in explanations[0].decision.reasons}
-
-
 def test_an_unknown_cluster_is_none(catalogue: Catalogue) -> None:
     assert catalogue.cluster("none") is None
-    assert catalogue.explain("none") == ()
 
 
-def test_a_lone_record_needs_no_explanation(catalogue: Catalogue) -> None:
-    assert catalogue.explain(catalogue.search("和珅传").hits[0].cluster_id) == ()
-
-
-def test_storing_again_changes_nothing(catalogue: Catalogue, connection: sqlite3.Connection) -> None:
-    before = list(connection.iterdump())
+def test_storing_again_changes_nothing(catalogue: Catalogue, connection: Connection) -> None:
+    before = dump(connection)
     assert catalogue.upsert(YANGPU, SHELF) == 0
-    assert list(connection.iterdump()) == before
+    assert dump(connection) == before
 
 
 def test_a_changed_record_is_found_by_its_new_text_only(catalogue: Catalogue) -> None:
@@ -166,7 +145,7 @@ def test_a_changed_copy_keeps_the_cluster(catalogue: Catalogue) -> None:
     assert [item.barcode for item in after.holdings[0].items] == ["A2", "A3"]
 
 
-def test_a_deleted_record_is_gone(catalogue: Catalogue, connection: sqlite3.Connection) -> None:
+def test_a_deleted_record_is_gone(catalogue: Catalogue, connection: Connection) -> None:
     assert catalogue.delete(YANGPU, ["heshen", "never"]) == 1
     assert found(catalogue, "和珅") == []
     catalogue.delete(YANGPU, [bib.record_id for bib in SHELF])
@@ -174,8 +153,8 @@ def test_a_deleted_record_is_gone(catalogue: Catalogue, connection: sqlite3.Conn
     assert [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables] == [0] * 6
 
 
-def test_a_record_that_ties_two_clusters_joins_them_and_its_removal_parts_them(connection: sqlite3.Connection) -> None:
-    catalogue = Catalogue(connection)
+def test_a_record_that_ties_two_clusters_joins_them_and_its_removal_parts_them(connection: Connection) -> None:
+    catalogue = Catalogue(connection, dialect_of(connection).catalogue)
     described = {key: value for key, value in RED.items() if key != "isbn"}
     catalogue.upsert(YANGPU, [book("红楼梦", isbn=str(RED["isbn"]))])
     catalogue.upsert(SUZHOU, [book("红楼梦", **described)])
@@ -186,23 +165,23 @@ def test_a_record_that_ties_two_clusters_joins_them_and_its_removal_parts_them(c
     assert {hit.holdings[0].agency: hit.cluster_id for hit in catalogue.search("红楼梦").hits} == older
 
 
-def test_volumes_under_one_set_isbn_are_not_joined_by_a_third_record(connection: sqlite3.Connection) -> None:
-    catalogue = Catalogue(connection)
+def test_volumes_under_one_set_isbn_are_not_joined_by_a_third_record(connection: Connection) -> None:
+    catalogue = Catalogue(connection, dialect_of(connection).catalogue)
     volumes = [book("红楼梦", volume=v, record_id=v, qualifier="全三册", **RED) for v in ("上册", "中册", "下册", "")]
     catalogue.upsert(YANGPU, volumes)
     catalogue.upsert(SUZHOU, volumes)
     assert sorted(len(hit.holdings) for hit in catalogue.search("红楼梦").hits) == [2, 2, 2, 2]
 
 
-def test_a_failed_batch_leaves_nothing_behind(catalogue: Catalogue, connection: sqlite3.Connection) -> None:
+def test_a_failed_batch_leaves_nothing_behind(catalogue: Catalogue, connection: Connection) -> None:
     connection.execute("BEGIN")
     catalogue.upsert(SUZHOU, [book("新书")])
     connection.execute("ROLLBACK")
     assert found(catalogue, "新书") == []
 
 
-def test_one_book_cannot_flood_the_index(connection: sqlite3.Connection) -> None:
-    catalogue = Catalogue(connection)
+def test_one_book_cannot_flood_the_index(connection: Connection) -> None:
+    catalogue = Catalogue(connection, dialect_of(connection).catalogue)
     titles = tuple(f"书 {number}" for number in range(10 * SEGMENTS_MAX))
     catalogue.upsert(YANGPU, [book("书" * 100_000, further_titles=titles)])
     (row,) = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM bib_index")
@@ -216,7 +195,7 @@ def harvest() -> list[tuple[AgencyId, Bib]]:
 
 
 def clusters_of(records: list[tuple[AgencyId, Bib]]) -> dict[str, frozenset[str]]:
-    connection = open_database()
+    connection = open_sqlite()
     catalogue = Catalogue(connection)
     for agency, bib in records:
         catalogue.upsert(agency, [bib])
@@ -243,7 +222,7 @@ def test_the_order_of_a_harvest_does_not_change_the_clusters(chance: random.Rand
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_query(text: str) -> None:
-    connection = open_database()
+    connection = open_sqlite()
     catalogue = Catalogue(connection)
     catalogue.upsert(YANGPU, SHELF[:2])
     page = catalogue.search(text)
@@ -256,7 +235,7 @@ def test_any_text_is_a_query(text: str) -> None:
 def test_after_any_changes_the_catalogue_is_as_if_only_what_stands_had_been_stored(
     changes: list[tuple[AgencyId, int, Bib | None]],
 ) -> None:
-    connection = open_database()
+    connection = open_sqlite()
     catalogue, standing = Catalogue(connection), {}
     for agency, number, bib in changes:
         standing.pop((agency, str(number)), None)

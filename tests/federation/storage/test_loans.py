@@ -1,14 +1,13 @@
 """The gateway's loans in its database."""
 
-import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from federation.storage.loans import DDL, LoanTable
+from federation.storage.engine import Connection
+from federation.storage.loans import LoanTable
 from schemas.identifiers import ConversationId, ItemBarcode, MessageHash
 from schemas.lending import Custody, PickupPoint, Quote
 from schemas.lifecycle import LoanStatus, Outcome
@@ -21,12 +20,8 @@ LOAN = Loan(ConversationId("loan-0001"), HOME, POINT, quote=Quote(fee_fen=1, car
 
 
 @pytest.fixture
-def loans() -> Iterator[LoanTable]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in DDL:
-        connection.execute(statement)
-    yield LoanTable(connection)
-    connection.close()
+def loans(connection: Connection) -> LoanTable:
+    return LoanTable(connection)
 
 
 def loan(number: int, **changes: Any) -> Loan:

@@ -1,7 +1,5 @@
 """Messages, streams and mailboxes in the gateway's database."""
 
-import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,28 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.ports import REFUSED, Awaited, Delivery, StoredMessage, Subject
-from federation.storage.messages import DDL, MailboxTable, MessageTable, StreamTable
+from federation.storage.engine import Connection
+from federation.storage.messages import MailboxTable, MessageTable, StreamTable
 from schemas.identifiers import MessageHash
 from schemas.messages import Resend
+from tests.databases import IntegrityError, sqlite_tables
 from trust.stream import StreamHead
 
 YANGPU, HANGZHOU = "CN-SH-YANGPU", "CN-ZJ-HANGZHOU"
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 MUCH = 10**9
-
-
-@pytest.fixture
-def connection() -> Iterator[sqlite3.Connection]:
-    opened = empty()
-    yield opened
-    opened.close()
-
-
-def empty() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in DDL:
-        connection.execute(statement)
-    return connection
 
 
 def stored(number: int, conv: str = "loan-0001", kind: str = "Request", place: bool = False) -> StoredMessage:
@@ -43,7 +29,7 @@ def hash_of(number: int) -> MessageHash:
     return MessageHash(f"{number:064x}")
 
 
-def mailbox(connection: sqlite3.Connection, *messages: StoredMessage) -> MailboxTable:
+def mailbox(connection: Connection, *messages: StoredMessage) -> MailboxTable:
     """A mailbox table over these messages, of which none is in a mailbox yet."""
     for message in messages:
         MessageTable(connection).add(message)
@@ -54,7 +40,7 @@ def numbers(deliveries: object) -> list[int]:
     return [delivery.number for delivery in deliveries]
 
 
-def test_a_message_comes_back_as_it_was_kept(connection: sqlite3.Connection) -> None:
+def test_a_message_comes_back_as_it_was_kept(connection: Connection) -> None:
     table = MessageTable(connection)
     table.add(stored(7))
     assert table.get(stored(7).hash) == stored(7)
@@ -62,15 +48,15 @@ def test_a_message_comes_back_as_it_was_kept(connection: sqlite3.Connection) -> 
 
 
 @pytest.mark.parametrize("twin", [stored(7), replace(stored(8), index=7)], ids=["hash", "place"])
-def test_neither_a_hash_nor_a_place_in_the_log_comes_twice(connection: sqlite3.Connection,
+def test_neither_a_hash_nor_a_place_in_the_log_comes_twice(connection: Connection,
                                                            twin: StoredMessage) -> None:
     table = MessageTable(connection)
     table.add(stored(7))
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(IntegrityError):
         table.add(twin)
 
 
-def test_what_an_answer_must_know_of_a_message_is_there_remembered_or_read(connection: sqlite3.Connection) -> None:
+def test_what_an_answer_must_know_of_a_message_is_there_remembered_or_read(connection: Connection) -> None:
     table = MessageTable(connection)
     table.add(stored(7))
     for reader in (table, MessageTable(connection)):
@@ -78,11 +64,11 @@ def test_what_an_answer_must_know_of_a_message_is_there_remembered_or_read(conne
         assert reader.subject(hash_of(8)) is None
 
 
-def test_no_two_messages_hold_one_place_of_a_stream(connection: sqlite3.Connection) -> None:
+def test_no_two_messages_hold_one_place_of_a_stream(connection: Connection) -> None:
     table = MessageTable(connection)
     table.add(stored(1, place=True))
     assert table.get(hash_of(1)) == stored(1, place=True)
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(IntegrityError):
         table.add(replace(stored(2), place=("loan", 0, 1)))
 
 
@@ -90,7 +76,7 @@ def awaited(number: int, hours: int) -> Awaited:
     return Awaited(hash_of(number), "Order", YANGPU, "loan", f"loan-{number:04}", NOW + timedelta(hours=hours))
 
 
-def test_what_nobody_confirms_in_time_is_overdue_the_longest_first(connection: sqlite3.Connection) -> None:
+def test_what_nobody_confirms_in_time_is_overdue_the_longest_first(connection: Connection) -> None:
     table = MessageTable(connection)
     for number, hours in ((1, 3), (2, 1), (3, 2), (4, 9)):
         table.wait_for(awaited(number, hours))
@@ -104,7 +90,7 @@ def test_what_nobody_confirms_in_time_is_overdue_the_longest_first(connection: s
     assert table.overdue(NOW + timedelta(hours=99), 9) == (0, [])
 
 
-def test_messages_are_counted_by_type(connection: sqlite3.Connection) -> None:
+def test_messages_are_counted_by_type(connection: Connection) -> None:
     table = MessageTable(connection)
     assert table.count_by_type() == {}
     for number, kind in enumerate(("Request", "Order", "Refused", "Order")):
@@ -112,7 +98,7 @@ def test_messages_are_counted_by_type(connection: sqlite3.Connection) -> None:
     assert table.count_by_type() == {"Order": 2, "Refused": 1, "Request": 1}
 
 
-def test_a_stream_begins_at_its_beginning_and_moves_on(connection: sqlite3.Connection) -> None:
+def test_a_stream_begins_at_its_beginning_and_moves_on(connection: Connection) -> None:
     table = StreamTable(connection)
     assert table.head(YANGPU, HANGZHOU, "loan") == StreamHead()
     for seq in (1, 2):
@@ -120,21 +106,21 @@ def test_a_stream_begins_at_its_beginning_and_moves_on(connection: sqlite3.Conne
     assert table.head(YANGPU, HANGZHOU, "loan") == StreamHead(0, 2, MessageHash(f"{2:064x}"))
 
 
-def test_streams_do_not_touch_each_other(connection: sqlite3.Connection) -> None:
+def test_streams_do_not_touch_each_other(connection: Connection) -> None:
     table = StreamTable(connection)
     table.set_head(YANGPU, HANGZHOU, "loan", StreamHead(0, 5, MessageHash("ab" * 32)))
     for other in ((HANGZHOU, YANGPU, "loan"), (YANGPU, HANGZHOU, "money"), (YANGPU, YANGPU, "loan")):
         assert table.head(*other) == StreamHead()
 
 
-def test_a_head_is_remembered_and_read_alike(connection: sqlite3.Connection) -> None:
+def test_a_head_is_remembered_and_read_alike(connection: Connection) -> None:
     head = StreamHead(3, 7, hash_of(7))
     StreamTable(connection).set_head(YANGPU, HANGZHOU, "loan", head)
     table = StreamTable(connection)
     assert table.head(YANGPU, HANGZHOU, "loan") == table.head(YANGPU, HANGZHOU, "loan") == head
 
 
-def test_a_mailbox_is_read_in_order_from_any_number(connection: sqlite3.Connection) -> None:
+def test_a_mailbox_is_read_in_order_from_any_number(connection: Connection) -> None:
     table = mailbox(connection, *map(stored, range(11, 16)))
     for index in range(11, 16):
         table.put(YANGPU, index)
@@ -145,20 +131,20 @@ def test_a_mailbox_is_read_in_order_from_any_number(connection: sqlite3.Connecti
     assert table.after(HANGZHOU, 0, 10, MUCH) == []
 
 
-def test_no_more_is_read_than_there_is_room_for_but_always_the_first(connection: sqlite3.Connection) -> None:
+def test_no_more_is_read_than_there_is_room_for_but_always_the_first(connection: Connection) -> None:
     table = mailbox(connection, *(replace(stored(n), envelope=b"e" * 60, accepted=b"a" * 40) for n in range(1, 6)))
     for index in range(1, 6):
         table.put(YANGPU, index)
     assert [len(table.after(YANGPU, 0, 10, room)) for room in (0, 99, 100, 250, 500)] == [1, 1, 1, 2, 5]
 
 
-def test_of_a_refused_message_its_receiver_is_sent_the_refusal(connection: sqlite3.Connection) -> None:
+def test_of_a_refused_message_its_receiver_is_sent_the_refusal(connection: Connection) -> None:
     table = mailbox(connection, stored(1, kind=REFUSED))
     table.put(YANGPU, 1)
     assert table.after(YANGPU, 0, 9, MUCH) == [Delivery(1, b"accepted 1", b"")]
 
 
-def test_each_mailbox_counts_for_itself(connection: sqlite3.Connection) -> None:
+def test_each_mailbox_counts_for_itself(connection: Connection) -> None:
     table = mailbox(connection, stored(1))
     for agency in (YANGPU, HANGZHOU, YANGPU):
         table.put(agency, 1)
@@ -167,7 +153,7 @@ def test_each_mailbox_counts_for_itself(connection: sqlite3.Connection) -> None:
     assert numbers(table.after(HANGZHOU, 0, 9, MUCH)) == [1]
 
 
-def test_an_empty_mailbox_goes_on_counting_where_it_stood(connection: sqlite3.Connection) -> None:
+def test_an_empty_mailbox_goes_on_counting_where_it_stood(connection: Connection) -> None:
     table = mailbox(connection, stored(1))
     for _ in range(3):
         table.put(YANGPU, 1)
@@ -179,7 +165,7 @@ def test_an_empty_mailbox_goes_on_counting_where_it_stood(connection: sqlite3.Co
     assert numbers(table.after(YANGPU, 0, 9, MUCH)) == [4]
 
 
-def test_an_acknowledgement_of_what_was_never_sent_takes_nothing_of_what_comes(connection: sqlite3.Connection) -> None:
+def test_an_acknowledgement_of_what_was_never_sent_takes_nothing_of_what_comes(connection: Connection) -> None:
     table = mailbox(connection, stored(1))
     table.put(YANGPU, 1)
     table.prune(YANGPU, 500)
@@ -190,7 +176,7 @@ def test_an_acknowledgement_of_what_was_never_sent_takes_nothing_of_what_comes(c
     assert numbers(table.after(YANGPU, 0, 9, MUCH)) == [3]
 
 
-def test_what_is_asked_for_again_comes_at_the_end_and_waits_there_once(connection: sqlite3.Connection) -> None:
+def test_what_is_asked_for_again_comes_at_the_end_and_waits_there_once(connection: Connection) -> None:
     table = mailbox(connection, *(stored(n, place=True) for n in range(1, 6)))
     for index in range(1, 6):
         table.put(YANGPU, index)
@@ -204,7 +190,7 @@ def test_what_is_asked_for_again_comes_at_the_end_and_waits_there_once(connectio
     for other in ({"channel": "money"}, {"epoch": 1}, {"from_seq": 6, "upto_seq": 9}):
         table.put_again(YANGPU, HANGZHOU, wanted.model_copy(update=other))
     table.put_again(YANGPU, YANGPU, wanted)
-    connection.execute("UPDATE message SET envelope = x'' WHERE seq = 4")
+    connection.execute("UPDATE message SET envelope = ? WHERE seq = 4", (b"",))
     table.put_again(YANGPU, HANGZHOU, wanted.model_copy(update={"from_seq": 4, "upto_seq": 4}))
     assert numbers(table.after(YANGPU, 0, 99, MUCH)) == numbers(waiting)
 
@@ -212,14 +198,14 @@ def test_what_is_asked_for_again_comes_at_the_end_and_waits_there_once(connectio
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.integers(0, 30)), max_size=40))
 def test_a_number_never_comes_twice_however_a_mailbox_is_pruned(steps: list[int | None]) -> None:
-    connection, seen = empty(), []
-    table = mailbox(connection, stored(1))
-    for upto in steps:
-        if upto is None:
-            table.put(YANGPU, 1)
-            seen.append(numbers(table.after(YANGPU, 0, 99, MUCH))[-1])
-        else:
-            table.prune(YANGPU, upto)
-            table = MailboxTable(connection)
-    connection.close()
+    seen: list[int] = []
+    with sqlite_tables() as connection:
+        table = mailbox(connection, stored(1))
+        for upto in steps:
+            if upto is None:
+                table.put(YANGPU, 1)
+                seen.append(numbers(table.after(YANGPU, 0, 99, MUCH))[-1])
+            else:
+                table.prune(YANGPU, upto)
+                table = MailboxTable(connection)
     assert seen == list(range(1, len(seen) + 1))

@@ -82,7 +82,7 @@ async def test_a_new_gateway_has_nothing(operator: Operator) -> None:
                                         "final_size": None}
     assert status.pop("silent_witnesses") == list(operator.town.members)
     assert status == {
-        "gateway": GATEWAY, "directory": 1, "connected": [], "log": 0, "loans": {}, "messages": {},
+        "gateway": GATEWAY, "directory": 1, "connected": [], "log": 0, "loans": {}, "messages": {}, "waiting": {},
         "ledger": {"transfers": 0, "debits": 0, "credits": 0, "pending": 0},
         "not_confirmed": {"count": 0, "first": []}}
     assert await operator.get("/loans") == []
@@ -110,6 +110,37 @@ async def test_what_a_library_has_not_confirmed_in_time_is_named(operator: Opera
         1, "Order", HOME, conv)
     await operator.town.rest()
     assert (await operator.get("/status"))["not_confirmed"]["count"] == 0
+
+
+async def test_what_libraries_have_yet_to_take_in_is_counted(operator: Operator) -> None:
+    town = operator.town
+    await town.order(FIRST)
+    assert (await operator.get("/status"))["waiting"] == {HOME: 1}
+    await town.rest()
+    assert (await operator.get("/status"))["waiting"] == {}
+
+
+async def test_the_metrics_say_what_the_status_says(operator: Operator) -> None:
+    await operator.town.order(FIRST)
+    async with over_socket(operator.socket).http as http, http.get("http://local/metrics") as answer:
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        text = await answer.text()
+    lines = text.splitlines()
+    assert {"delta_directory_version 1", f'delta_mailbox_entries{{library="{HOME}"}} 1', "delta_log_entries 1",
+            'delta_loans{outcome="open"} 1', "delta_connected_libraries 0", "delta_not_confirmed_messages 0",
+            'delta_messages_total{type="Order"} 1', 'delta_expiry_warnings{days="90"} 0'} <= set(lines)
+    named = [line.split()[2] for line in lines if line.startswith("# HELP")]
+    assert len(set(named)) == len(named) == len([line for line in lines if line.startswith("# TYPE")])
+    assert "session-1" not in text
+
+
+async def test_the_metrics_count_down_to_a_keys_last_signature(operator: Operator) -> None:
+    operator.town.clock.forward(days=340)
+    async with over_socket(operator.socket).http as http, http.get("http://local/metrics") as answer:
+        found = dict(line.rsplit(" ", 1) for line in (await answer.text()).splitlines())
+    [key] = [name for name in found if name.startswith('delta_key_last_signature_days{purpose="sign"')]
+    assert float(found[key]) == 25
+    assert float(found['delta_expiry_warnings{days="30"}']) > 0
 
 
 @pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "a", "more": 1}, {"reason": "a" * 501}])

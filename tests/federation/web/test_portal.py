@@ -11,7 +11,8 @@ from tests.federation.web.site import HOSTILE, STUDIES, small_site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NAVIGATION = {"Accept": "text/html,*/*"}
-ALL_PAGES = ("/", "/?q=红楼梦", "/?q=xyzzy", "/sign-in", "/loans", "/works/nothing")
+ALL_PAGES = ("/", "/?q=红楼梦", "/?q=版本&decade=1990&available=1", "/?q=xyzzy", "/sign-in", "/loans",
+             "/alliance", "/works/nothing")
 
 
 class Parsed(HTMLParser):
@@ -87,8 +88,48 @@ async def test_results_come_in_pages(site):
     pages = [await shown(site, f"/?q=%E7%89%88%E6%9C%AC%E7%A0%94%E7%A9%B6&page={number}") for number in (1, 2, 3)]
     counts = [sum(link["href"].startswith("/works/") for link in page.all("a")) for page in pages]
     assert counts == [20, 20, STUDIES - 40]
-    assert [[link["rel"] for link in page.all("a") if "rel" in link] for page in pages] == [
+    assert [[link["rel"] for link in page.all("a") if link.get("rel") in ("prev", "next")] for page in pages] == [
         ["next"], ["prev", "next"], ["prev"]]
+
+
+def choices(page):
+    """Where the links of the facets lead: their queries."""
+    return [dict(URL(link["href"]).query) for link in page.all("a") if link.get("rel") == "nofollow"]
+
+
+async def test_facets_are_links_that_narrow_and_need_no_script(site):
+    page = await shown(site, "/?q=%E7%89%88%E6%9C%AC&lang=en")
+    assert {"lang": "en", "q": "版本", "class": "K"} in choices(page)
+    assert {"lang": "en", "q": "版本", "city": "杭州"} in choices(page)
+    assert {"lang": "en", "q": "版本", "available": "1"} in choices(page)
+    assert ("summary", "City") in page.texts
+    assert ("a", "Hangzhou") in page.texts
+    narrowed = await shown(site, str(URL.build(path="/", query={"q": "版本", "class": "K", "lang": "en"})))
+    assert ("p", "1 book found") in narrowed.texts
+    assert [link["href"] for link in narrowed.all("a") if "aria-label" in link] == ["/?lang=en&q=%E7%89%88%E6%9C%AC"]
+    assert not any("class" in query and query["class"] != "K" for query in choices(narrowed))
+
+
+async def test_pages_keep_what_was_chosen(site):
+    page = await shown(site, str(URL.build(path="/", query={"q": "版本研究", "city": "杭州", "page": "2"})))
+    links = {link["rel"]: URL(link["href"]).query for link in page.all("a") if link.get("rel") in ("prev", "next")}
+    assert {name: query["city"] for name, query in links.items()} == {"prev": "杭州", "next": "杭州"}
+    assert page.all("ol") == [{"class": "hits", "start": "21"}]
+
+
+async def test_a_choice_that_leaves_nothing_offers_the_way_back(site):
+    page = await shown(site, str(URL.build(path="/", query={"q": "红楼梦", "class": "V", "lang": "en"})))
+    assert ("p", "No book has all of this. Take one choice away.") in page.texts
+    assert any(link.get("aria-label") == "Take away: V Aviation, space" for link in page.all("a"))
+
+
+@pytest.mark.parametrize("query", [
+    {"path": "x"}, {"facet": "x"}, {"city": "x" * 999}, {"library": HOSTILE}, {"class": "\x00"},
+])
+async def test_any_address_of_a_search_is_answered(site, query):
+    answer = await site.get(URL.build(path="/", query={"q": "红楼梦", **query}), headers=NAVIGATION)
+    assert answer.status == 200
+    assert HOSTILE not in await answer.text()
 
 
 async def test_what_is_not_found_is_said(site):
@@ -100,7 +141,8 @@ async def test_a_work_lists_its_libraries_and_where_it_can_be_collected(site):
     page = await shown(site, await work_path(site, "红楼梦") + "?lang=en")
     assert ("strong", "Yangpu District Library") in page.texts
     assert ("strong", "Hangzhou Library") in page.texts
-    assert any(text.startswith("2 copies · Call number I/1") for _, text in page.texts)
+    assert any(text.startswith("3 copies") for _, text in page.texts)
+    assert {text for tag, text in page.texts if tag == "span"} >= {"五角场分馆", "少儿阅览室", "总馆", "外借部"}
     points = [(option["data-agency"], option["value"]) for option in page.all("option")]
     assert points == [(agency, point) for agency in ("CN-SH-YANGPU", "CN-ZJ-HANGZHOU")
                       for point in ("总服务台", "24小时书柜")]

@@ -4,12 +4,9 @@ import json
 
 import pytest
 import pytest_asyncio
-from aiohttp.test_utils import TestServer
 from joserfc.jwk import ECKey
 
 from schemas.lending import AmendmentAction, ReaderAmendment, ReaderOrder
-from tests.federation.web.browser import chromium
-from tests.federation.web.site import small_site
 from tests.trust.samples import LOAN, YANGPU, random_bytes, sealing_key
 from trust.errors import SealRefused
 from trust.sealing import (
@@ -66,18 +63,6 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("a, button, input, select
   return element.checkVisibility() && (width < 24 || height < 24);
 }).map((element) => element.outerHTML)"""
 TOO_WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def address(tmp_path_factory):
-    async with small_site(tmp_path_factory.mktemp("site")) as app, TestServer(app, host="127.0.0.1") as server:
-        yield f"http://127.0.0.1:{server.port}"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser():
-    async with chromium() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -233,7 +218,7 @@ async def test_loans_ask_to_sign_in(page):
 
 
 @pytest.mark.parametrize("width", [320, 360, 640, 1280])
-@pytest.mark.parametrize("path", ["/", "/?q=红楼梦", "/?q=攻击", "/sign-in", "/works/nothing"])
+@pytest.mark.parametrize("path", ["/", "/?q=红楼梦", "/?q=攻击", "/sign-in", "/alliance", "/works/nothing"])
 async def test_pages_fit_the_screen_with_targets_for_fingers(page, path, width):
     await page.set_viewport_size({"width": width, "height": 740})
     await page.goto(path)

@@ -17,7 +17,7 @@ def names(section):
     return {name.removesuffix(".one") for name in section}
 
 
-@pytest.mark.parametrize("section", ["pages", "script"])
+@pytest.mark.parametrize("section", ["pages", "facets", "script"])
 def test_both_languages_say_the_same_things_about_the_same_values(section):
     zh, en = TEXTS[Language.ZH][section], TEXTS[Language.EN][section]
     assert names(zh) == names(en)

@@ -1,9 +1,11 @@
 // Starts what a page needs: its header, and its form or list. Every page can be read without this script; what needs a
 // reader (sign-in, order, loans) needs it.
 
+import { livePart } from "./live.js";
 import { loansPart } from "./loans.js";
 import { byId, leaveFor, markField, missingFields, run, show, text } from "./page.js";
 import { currentReader, signIn, signOut } from "./session.js";
+import { searchPart } from "./suggest.js";
 import { workPart } from "./work.js";
 
 function headerPart() {
@@ -38,6 +40,6 @@ function signInPart(form) {
   });
 }
 
-const PARTS = { "sign-in-form": signInPart, work: workPart, loans: loansPart };
+const PARTS = { search: searchPart, live: livePart, "sign-in-form": signInPart, work: workPart, loans: loansPart };
 headerPart();
 for (const [id, part] of Object.entries(PARTS)) if (byId(id)) part(byId(id));

@@ -1,4 +1,4 @@
-from connectors.sip2.breaker import SILENCES_MAX, Breaker, BreakerState
+from connectors.breaker import SILENCES_MAX, Breaker, BreakerState
 
 
 def breaker() -> Breaker:

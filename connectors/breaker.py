@@ -1,4 +1,4 @@
-"""A circuit breaker: whether an ILS that failed may be asked again. Pure; time is an argument, in the loop's seconds.
+"""A circuit breaker: whether a server that failed may be asked again. Pure; time is an argument, in the loop's seconds.
 
 ::
 
@@ -6,14 +6,14 @@
     OPEN ── the pause is over, and somebody asks ──→ PROBING
     PROBING ── a line is open ──→ CLOSED      ── it cannot be opened ──→ OPEN, for twice as long
 
-One caller probes; all others are refused at once meanwhile, so that a dead ILS costs nobody a deadline.
+One caller probes; all others are refused at once meanwhile, so that a dead server costs nobody a deadline.
 """
 
 from collections.abc import Callable
 from enum import Enum
 
 _PAUSE_SECONDS_MIN, _PAUSE_SECONDS_MAX = 0.25, 30.0
-#: Answers that stay away, one after the other, before the ILS counts as down.
+#: Answers that stay away, one after the other, before the server counts as down.
 SILENCES_MAX = 3
 
 
@@ -26,7 +26,7 @@ class BreakerState(Enum):
 
 
 class Breaker:
-    """Stands before one ILS. ``random`` (0 to 1) spreads the probes of many connectors over half to one and a half."""
+    """Stands before one server. ``random`` (0 to 1) spreads the probes of many clients over half to one and a half."""
 
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
@@ -44,11 +44,11 @@ class Breaker:
         return self.state is BreakerState.CLOSED
 
     def opened_line(self) -> None:
-        """A line could be opened: the ILS lives. Its silences still count until it has answered something else."""
+        """A line could be opened: the server lives. Its silences still count until it has answered something else."""
         self.state = BreakerState.CLOSED
 
     def answered(self) -> None:
-        """The ILS answered a request, with yes or no: it lives, whatever happened on other lines."""
+        """The server answered a request, with yes or no: it lives, whatever happened on other lines."""
         self.state = BreakerState.CLOSED
         self._openings = self._silences = 0
 

@@ -1,0 +1,103 @@
+"""The union catalogue as the gateway answers for it: what a query finds, fetched as far as it is looked at.
+
+A set of works is its question and a few works that were fetched last; a million hits cost what is shown of them. Two
+pages of one set are two questions: a work that has gone between them leaves a place that cannot be had.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from connectors.agent.asking import Carries, ask_gateway
+from connectors.agent.entry import Refused
+from connectors.agent.link import GatewayUnreachable
+from connectors.agent.office import Office
+from connectors.z3950.errors import DiagnosticError
+from schemas.catalogue import (
+    CatalogueAnswer,
+    CatalogueQuestion,
+    FoundWork,
+    IndexAnswer,
+    IndexQuestion,
+    Operator,
+    SortedBy,
+    Sought,
+)
+from schemas.identifiers import Wire
+from schemas.messages import MessageType
+from schemas.problems import ProblemCode
+from trust.errors import TrustError
+
+PAGE_WORKS = 10
+KEPT_WORKS_MAX = 20
+"""Works that one set keeps."""
+
+Answer = TypeVar("Answer", bound=Wire)
+Ask = Callable[[CatalogueQuestion], Awaitable[CatalogueAnswer]]
+
+_TEMPORARY, _UNSUPPORTED, _UNPRESENTABLE = 2, 3, 14
+"""Bib-1: temporary system error, unsupported search, system error in presenting records."""
+
+
+@dataclass
+class Works:
+    """What a query finds, in an order; its length is the number of hits that can be had."""
+
+    query: tuple[Sought | Operator, ...]
+    ask: Ask
+    order: tuple[SortedBy, ...] = ()
+    total: int = 0
+    _kept: OrderedDict[int, FoundWork] = field(default_factory=OrderedDict, repr=False)
+
+    def __len__(self) -> int:
+        return self.total
+
+    async def open(self) -> "Works":
+        """Ask for the first page, and return the set itself."""
+        self.total = (await self._fetch(0)).total
+        return self
+
+    async def work(self, index: int) -> FoundWork:
+        """Return the work at a place, counted from 0; raise ``DiagnosticError`` where it cannot be had."""
+        if index not in self._kept:
+            await self._fetch(index)
+        if index not in self._kept:
+            raise DiagnosticError(_UNPRESENTABLE, "the catalogue has changed; search again")
+        return self._kept[index]
+
+    async def _fetch(self, offset: int) -> CatalogueAnswer:
+        answer = await self.ask(
+            CatalogueQuestion(query=self.query, order=self.order, offset=offset, limit=PAGE_WORKS))
+        self._kept.update(enumerate(answer.works, offset))
+        while len(self._kept) > KEPT_WORKS_MAX:
+            self._kept.popitem(last=False)
+        return answer
+
+
+@dataclass(frozen=True)
+class Union:
+    """Asks the gateway; whatever keeps it from answering is a diagnostic of ours."""
+
+    office: Office
+    link: Carries
+
+    async def works(self, query: tuple[Sought | Operator, ...], order: tuple[SortedBy, ...] = ()) -> Works:
+        """Return what a query finds."""
+        return await Works(query, self._find, order).open()
+
+    async def terms(self, question: IndexQuestion) -> IndexAnswer:
+        """Return the terms of an index around a start."""
+        return await self._ask(MessageType.INDEX_QUESTION, question, IndexAnswer)
+
+    async def _find(self, question: CatalogueQuestion) -> CatalogueAnswer:
+        return await self._ask(MessageType.CATALOGUE_QUESTION, question, CatalogueAnswer)
+
+    async def _ask(self, kind: MessageType, body: Wire, expected: type[Answer]) -> Answer:
+        try:
+            return await ask_gateway(self.office, self.link, kind, body, expected)
+        except GatewayUnreachable:
+            raise DiagnosticError(_TEMPORARY, "the alliance's gateway does not answer now") from None
+        except (Refused, TrustError) as error:
+            code = _UNSUPPORTED if error.code is ProblemCode.BAD_REQUEST else _TEMPORARY
+            raise DiagnosticError(code, str(error)) from None
