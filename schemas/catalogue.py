@@ -69,12 +69,16 @@ class SortedBy(Wire):
 
 
 class CatalogueQuestion(Wire):
-    """Library → gateway: which works does this find? ``offset`` are passed over, at most ``limit`` are told."""
+    """Library → gateway: which works does this find? ``offset`` are passed over, at most ``limit`` are told.
+
+    ``by_library`` asks also how many each library has of them.
+    """
 
     query: Annotated[tuple[Sought | Operator, ...], Field(max_length=STEPS_MAX)]
     order: Annotated[tuple[SortedBy, ...], Field(max_length=4)] = ()
     offset: Count = 0
     limit: Annotated[int, Field(ge=0, le=WORKS_MAX)] = 10
+    by_library: bool = False
 
 
 class HeldCopy(Wire):
@@ -108,15 +112,24 @@ class FoundWork(Wire):
         return bib.model_dump(mode="json", exclude_defaults=True)
 
 
+class LibraryShare(Wire):
+    """A library whose catalogue is in the union, and how many of the works found it has."""
+
+    agency: AgencyId
+    works: Count
+
+
 class CatalogueAnswer(Wire):
     """Gateway → library. Fewer works may come than were asked for: as many as one answer has room for.
 
-    Where ``capped``, more works match than ``total``, up to which they are counted and can be had.
+    Where ``capped``, more works match than ``total``, up to which they are counted and can be had. ``libraries``, where
+    they were asked for, are counted over the first 5,000.
     """
 
     total: Count
     capped: bool = False
     works: Annotated[tuple[FoundWork, ...], Field(max_length=WORKS_MAX)] = ()
+    libraries: tuple[LibraryShare, ...] = ()
 
 
 class IndexQuestion(Wire):

@@ -35,12 +35,11 @@ _ORDER_OF_FIELD: Mapping[str, Order] = {
 
 @dataclass(frozen=True)
 class Face:
-    """Serves ``union`` as one ``database``. ``names`` tells the members as the directory has them now."""
+    """Serves ``union`` as one ``database``."""
 
     database: str
     union: Union
     ordering: Ordering
-    names: Callable[[], Names]
 
     async def search(self, database: str, query: Query) -> Works:
         """Return what ``query`` finds."""
@@ -52,7 +51,7 @@ class Face:
         writer = _SYNTAXES.get(syntax)
         if writer is None:
             raise DiagnosticError(_UNKNOWN_SYNTAX, syntax)
-        return writer(await found.work(index), charset, self.names())
+        return writer(await found.work(index), charset, found.names)
 
     async def xml(self, found: Works, index: int, schema: str) -> bytes:
         """Return a work in a schema of SRU."""

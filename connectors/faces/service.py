@@ -48,9 +48,8 @@ async def serve_faces(connector: Connector, settings: FacesSettings) -> AsyncIte
     """
     office, own = connector.office, connector.settings
     http = partial(open_session, own.gateway_tls(), ORDER_SECONDS_MAX)
-    face = Face(settings.database, Union(office, connector.link),
-                Ordering(http, own.gateway_url, office, settings.pickup),
-                lambda: office.directory().directory.by_id)
+    union = Union(office, connector.link, lambda: office.directory().directory.by_id)
+    face = Face(settings.database, union, Ordering(http, own.gateway_url, office, settings.pickup))
     async with AsyncExitStack() as stack:
         z3950_port = sru_port = None
         if settings.z3950_port is not None:

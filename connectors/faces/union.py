@@ -5,7 +5,7 @@ pages of one set are two questions: a work that has gone between them leaves a p
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,7 +13,9 @@ from connectors.agent.asking import Carries, ask_gateway
 from connectors.agent.entry import Refused
 from connectors.agent.link import GatewayUnreachable
 from connectors.agent.office import Office
+from connectors.faces.texts import Names
 from connectors.z3950.errors import DiagnosticError
+from connectors.z3950.searchinfo import Subquery
 from schemas.catalogue import (
     CatalogueAnswer,
     CatalogueQuestion,
@@ -24,6 +26,7 @@ from schemas.catalogue import (
     SortedBy,
     Sought,
 )
+from schemas.directory import Role
 from schemas.identifiers import Wire
 from schemas.messages import MessageType
 from schemas.problems import ProblemCode
@@ -47,7 +50,9 @@ class Works:
     query: tuple[Sought | Operator, ...]
     ask: Ask
     order: tuple[SortedBy, ...] = ()
+    names: Names = field(default_factory=dict, repr=False)
     total: int = 0
+    shares: Mapping[str, int] = field(default_factory=dict)
     _kept: OrderedDict[int, FoundWork] = field(default_factory=OrderedDict, repr=False)
 
     def __len__(self) -> int:
@@ -55,8 +60,17 @@ class Works:
 
     async def open(self) -> "Works":
         """Ask for the first page, and return the set itself."""
-        self.total = (await self._fetch(0)).total
+        answer = await self._fetch(0)
+        self.total, self.shares = answer.total, {each.agency: each.works for each in answer.libraries}
         return self
+
+    def subqueries(self) -> Iterator[Subquery]:
+        """Yield how many of the works each member has; one without any record in the union says so."""
+        for agency, member in self.names.items():
+            if member.role is Role.LIBRARY:
+                works = self.shares.get(agency)
+                state = "not harvested" if works is None else "ok" if works else "empty"
+                yield Subquery(f"{member.name_zh} {member.name_en}: {state}", count=works or 0)
 
     async def work(self, index: int) -> FoundWork:
         """Return the work at a place, counted from 0; raise ``DiagnosticError`` where it cannot be had."""
@@ -67,8 +81,8 @@ class Works:
         return self._kept[index]
 
     async def _fetch(self, offset: int) -> CatalogueAnswer:
-        answer = await self.ask(
-            CatalogueQuestion(query=self.query, order=self.order, offset=offset, limit=PAGE_WORKS))
+        answer = await self.ask(CatalogueQuestion(
+            query=self.query, order=self.order, offset=offset, limit=PAGE_WORKS, by_library=not offset))
         self._kept.update(enumerate(answer.works, offset))
         while len(self._kept) > KEPT_WORKS_MAX:
             self._kept.popitem(last=False)
@@ -81,10 +95,12 @@ class Union:
 
     office: Office
     link: Carries
+    names: Callable[[], Names]
+    """The alliance's members as the directory has them now."""
 
     async def works(self, query: tuple[Sought | Operator, ...], order: tuple[SortedBy, ...] = ()) -> Works:
         """Return what a query finds."""
-        return await Works(query, self._find, order).open()
+        return await Works(query, self._find, order, self.names()).open()
 
     async def terms(self, question: IndexQuestion) -> IndexAnswer:
         """Return the terms of an index around a start."""

@@ -14,11 +14,12 @@ from typing import Any
 
 from federation.catalogue.asking import COLUMNS, UnfitQuestion, query_of
 from federation.catalogue.document import AUTHOR, AUTHORS_JOINED_BY, author_keys
+from federation.catalogue.facets import NOWHERE, Facet, count
 from federation.catalogue.query import Query
 from federation.catalogue.ranking import CANDIDATES_MAX, LAST
 from federation.catalogue.tokens import compact, fold
 from federation.storage.catalogue_statements import SQLITE
-from federation.storage.search import Search
+from federation.storage.search import FACETED_MAX, Search
 from schemas.bib import Bib
 from schemas.catalogue import (
     SORTED_MAX,
@@ -31,6 +32,7 @@ from schemas.catalogue import (
     IndexAnswer,
     IndexQuestion,
     IndexTerm,
+    LibraryShare,
     Order,
     SortedBy,
 )
@@ -49,6 +51,7 @@ _SIGNS = {Index.TITLE: "", Index.AUTHOR: AUTHOR, Index.NUMBER: ISBN}
 _BEFORE_LETTERS = "A"
 """Keys of names begin with a sign that sorts between digits and letters: titles stand on both sides of them."""
 
+_FIRST_LIBRARY = "SELECT min(agency) FROM bib_member WHERE agency > ?"
 _LEADS = """SELECT c.number, c.id, m.bib FROM json_each(?) n
     JOIN bib_cluster c ON c.number = CAST(n.value AS BIGINT) JOIN bib_member m ON m.number = c.lead"""
 _COPIES = """SELECT m.cluster, m.agency, m.record_id, i.barcode, i.location, i.call_number,
@@ -77,12 +80,13 @@ class UnionTable(Search):
         query = query_of(question.query)
         expression = self._sql.printer(query, ())
         if expression is None:
-            return CatalogueAnswer(total=0)
+            return CatalogueAnswer(total=0, libraries=tuple(self._shares(())) if question.by_library else ())
         matches = self._numbers(self._sql.match, expression, CANDIDATES_MAX + 1)
         capped, matches = len(matches) > CANDIDATES_MAX, matches[:CANDIDATES_MAX]
         page = islice(self._in_order(query, matches, question.order), question.offset, None)
         numbers = list(islice(page, question.limit)) if question.offset < len(matches) else []
-        return CatalogueAnswer(total=len(matches), capped=capped, works=tuple(self._works(numbers)))
+        shares = tuple(self._shares(matches[:FACETED_MAX])) if question.by_library else ()
+        return CatalogueAnswer(total=len(matches), capped=capped, works=tuple(self._works(numbers)), libraries=shares)
 
     def terms(self, question: IndexQuestion) -> IndexAnswer:
         """Return the terms of an index around a start; raise ``UnfitQuestion`` for one that cannot be read."""
@@ -97,6 +101,14 @@ class UnionTable(Search):
         terms = (IndexTerm(text=term[:_TEXT_CHARACTERS_MAX], works=works) for term, column, works in rows
                  if column in columns or not columns)
         return IndexAnswer(terms=tuple(islice(terms, question.count)))
+
+    def _shares(self, numbers: Sequence[int]) -> Iterator[LibraryShare]:
+        """Yield every library that has a record here, with how many of the works it has."""
+        held = dict(count(self._marked(numbers), NOWHERE)[Facet.LIBRARY])
+        (agency,) = self._db.execute(_FIRST_LIBRARY, ("",)).fetchone()
+        while agency is not None:
+            yield LibraryShare(agency=agency, works=held.get(agency, 0))
+            (agency,) = self._db.execute(_FIRST_LIBRARY, (agency,)).fetchone()
 
     def _in_order(self, query: Query, matches: Sequence[int], order: Sequence[SortedBy]) -> Iterator[int]:
         ranked = self._ranked(query, matches, is_open=False)

@@ -44,6 +44,14 @@ async def test_a_work_is_shown_in_every_syntax(served: Served, syntax: str, expe
     assert [text for text in expected if text not in said] == []
 
 
+async def test_a_search_tells_how_many_works_each_library_has(served: Served) -> None:
+    said = await served.session(RED, "find @attr 1=4 这本书没有人收藏")
+    shares = re.findall(r"id=(\S+馆) [^:]+: (ok|empty|not harvested)", said)
+    assert len(shares) == 2 * len(served.city.members)
+    assert ("上海市杨浦区图书馆", "ok") in shares
+    assert ("上海市杨浦区图书馆", "empty") in shares
+
+
 async def test_a_syntax_that_we_do_not_write_is_refused(served: Served) -> None:
     assert "[239] Record syntax not supported" in await served.session(RED, "format grs-1", "show 1")
 
