@@ -27,8 +27,8 @@ PAGES_MIN = 50
 """Pages from which their number tells one book from another."""
 
 
-HAN_END, LATIN_END = 2, 6
-"""Characters of a title's beginning or end under which a mistyped one is looked for."""
+HAN_END, LATIN_END = 1, 3
+"""Characters of a title's beginning and end under which a mistyped one is looked for."""
 _ANNUAL = re.compile(r"(?:年鉴|年报|年刊|yearbook|annual|almanac)(?:(?:19|20)[0-9]{2}){1,2}$")
 
 
@@ -88,10 +88,10 @@ def keys_of(features: Features) -> tuple[str, ...]:
 
 
 def _ends(titles: tuple[str, ...]) -> tuple[str, ...]:
-    """Return how a title begins and ends: a slip of the pen leaves one of them, or both, as it is."""
+    """Return a title's beginning with its end, which a slip of the pen mostly leaves as they are."""
     main = titles[0] if titles else ""
     length = LATIN_END if main.isascii() else HAN_END
-    return (f"{main[:length]}-", f"-{main[-length:]}") if len(main) >= max(MISTYPED_MIN, length) else ()
+    return (main[:length] + main[-length:],) if len(main) >= max(MISTYPED_MIN, 2 * length) else ()
 
 
 def _isbn(left: Features, right: Features) -> Reason | None:
@@ -130,7 +130,7 @@ def _title(left: Features, right: Features) -> Reason | None:
     pairs = tuple(product(mine, yours))
     if any(is_slip(*pair) and not opposed(*pair) for pair in pairs):
         return Reason("title_slip", 10, detail)
-    if any(similar(*pair) for pair in pairs):
+    if any(similar(*pair) for pair in pairs) or {left.subtitle, right.subtitle} & (mine | yours):
         return Reason("title_similar", 5, detail)
     return Reason("title_differs", -60, detail)
 
@@ -237,9 +237,14 @@ def _annuals(features: Features) -> Iterator[str]:
 
 
 def _binding(left: Features, right: Features) -> Reason | None:
-    """Two bindings of one edition have an ISBN each: take back what the differing numbers cost."""
-    if left.binding and right.binding and left.binding != right.binding and _isbns_differ(left, right):
-        return Reason("bindings_of_one", 25, f"{left.binding} | {right.binding}")
+    """Two bindings of one edition have an ISBN each: take back what the differing numbers cost.
+
+    Paper is often not named (CNMARC 010 $b); then as many pages must stand in for the name.
+    """
+    if left.binding == right.binding or not _isbns_differ(left, right):
+        return None
+    if (left.binding and right.binding) or _pages(left, right) is not None:
+        return Reason("bindings_of_one", 25, f"{left.binding or '-'} | {right.binding or '-'}")
     return None
 
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from federation.catalogue.forms import (
     TEXTS_MAX,
-    bracketed_edition,
     bracketed_qualifier,
     normal_book_number,
     normal_edition,
@@ -26,6 +25,7 @@ from federation.catalogue.forms import (
     printed_year,
     split_volume,
     subtitle_volume,
+    titled_edition,
     without_article,
 )
 from federation.catalogue.pinyin import catalogued_pinyin, pinyins
@@ -106,7 +106,8 @@ def features_of(bib: Bib) -> Features:
     titles = _titles(bib, base, head, volume)
     sounds = _sounds(head, bib.title_pinyin)
     volume_title = (compact(outside_brackets(bib.volume_title)) or compact(rest))[:NAME_CHARS_MAX]
-    names, roles = tuple(_named(bib)), " ".join(entry.role for entry in bib.contributors)
+    names = [(normal_name(name), _is_translator(role)) for name, role in _named(bib) if name]
+    roles = " ".join(entry.role for entry in bib.contributors)
     return Features(
         isbns=tuple(sorted({isbn.isbn13 for isbn in bib.isbns if isbn.valid and isbn.isbn13 and not isbn.is_set})),
         set_isbns=tuple(sorted({isbn.isbn13 for isbn in bib.isbns if isbn.valid and isbn.isbn13 and isbn.is_set})),
@@ -116,9 +117,9 @@ def features_of(bib: Bib) -> Features:
         subtitle="" if volume_below else subtitle[:NAME_CHARS_MAX],
         volume=volume,
         volume_title=volume_title,
-        edition=normal_edition(bib.edition) or bracketed_edition(bib.title),
-        authors=_distinct(normal_name(name) for name, role in names if not _is_translator(role)),
-        translators=_distinct(normal_name(name) for name, role in names if _is_translator(role)),
+        edition=normal_edition(bib.edition) or titled_edition(own_title),
+        authors=_distinct(name for name, translates in names if not translates),
+        translators=_distinct(name for name, translates in names if translates),
         publishers=_distinct(normal_publisher(name) for name in re.split(r"[;；]", bib.publisher)),
         year=printed_year(bib.date_text) if bib.year is None else bib.year,
         languages=tuple(sorted(bib.languages)),
@@ -186,7 +187,7 @@ def _named(bib: Bib) -> Iterable[tuple[str, str]]:
     """Yield each person or body with the text that tells its role: the headings, then who the statements name."""
     yield from ((_direct(entry), entry.role) for entry in bib.contributors)
     yield from ((entry.pinyin, entry.role) for entry in bib.contributors)
-    for statement in (bib.responsibility, *bib.other_responsibilities):
+    for statement in filter(None, (bib.responsibility, *bib.other_responsibilities)):
         yield from _stated(statement)
 
 
@@ -216,8 +217,10 @@ def _direct(entry: Contributor) -> str:
     return " ".join(reversed(entry.name.split(",", 1))) if entry.inverted else entry.name
 
 
+@lru_cache(TEXTS_MAX)
 def _is_translator(role: str) -> bool:
-    return "译" in fold(role) or fold(role).startswith(("trl", "transl"))
+    folded = fold(role)
+    return "译" in folded or folded.startswith(("trl", "transl"))
 
 
 @lru_cache(TEXTS_MAX)

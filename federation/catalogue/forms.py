@@ -50,6 +50,7 @@ _EDITION = re.compile(rf"第?\s*({_NUMERAL})\s*(?:次修订)?版"
                       r"|\b([0-9]+)(?:st|nd|rd|th|d|\.)?\s*(?:rev\w*\.?\s*)?(?:ed|aufl)")
 _EDITION_WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _EDITION_WORD = re.compile(rf"\b({'|'.join(_EDITION_WORDS)})\b,?\s*(?:rev\w*\.?\s*)?ed")
+_LAST_EDITION = re.compile(rf"[\s,.:]*(?:第\s*{_NUMERAL}\s*版|\b[0-9]+(?:st|nd|rd|th)\s+ed(?:ition|n)?\b)[\s.]*$")
 _REVISED = re.compile(r"修订|增订|增补|\brev(?:ised)?\b")
 # Folded text is matched, where 著 is written 着.
 _ROLE = re.compile(r"[,\s]*等?\s*(?:编着|编写|主编|编译|译注|译着|编|着|撰|译|校注|校|注|绘|写|作|选)$")
@@ -90,14 +91,14 @@ def split_volume(title: str) -> tuple[str, str, str]:
     folded = fold(title)
     found = _TITLE_VOLUME.search(folded)
     if found is None or not compact(folded[: found.start()]):
-        bare = _BRACKETED.sub("", folded).strip()
+        bare = _edition_cut(_BRACKETED.sub("", folded))
         return _WHOLE_SET.sub("", bare) or bare, "", ""
     volume = normal_volume(next(group for group in found.groups() if group))
     within = _WITHIN.match(folded, found.end())
     if within:
         volume += f".{normal_volume(within[1])}"
     after = _BRACKETED.sub("", folded[(within or found).end() :]).strip()
-    return _BRACKETED.sub("", folded[: found.start()]).strip(), volume, after
+    return _edition_cut(_BRACKETED.sub("", folded[: found.start()])), volume, after
 
 
 @lru_cache(TEXTS_MAX)
@@ -123,6 +124,7 @@ def normal_volume(text: str) -> str:
     return named[1] if named else compact(folded)
 
 
+@lru_cache(TEXTS_MAX)
 def subtitle_volume(subtitle: str) -> str:
     """Return the volume that a subtitle is, if it is nothing else.
 
@@ -227,13 +229,21 @@ def without_article(folded: str) -> str:
     return _ARTICLE.sub("", folded)
 
 
-def bracketed_edition(title: str) -> str:
-    """Return the edition that a title names in brackets."""
-    return normal_edition(" ".join(_BRACKETED.findall(fold(title))))
+@lru_cache(TEXTS_MAX)
+def titled_edition(title: str) -> str:
+    """Return the edition that a title names in brackets or at its end.
+
+    >>> [titled_edition(text) for text in ("算法导论（原书第3版）", "高等数学 第六版 上册", "Algorithms, 4th ed.")]
+    ['3', '6', '4']
+    """
+    folded = fold(title)
+    told = _TITLE_VOLUME.split(_BRACKETED.sub("", folded), maxsplit=1)[0]
+    last = _LAST_EDITION.search(told)
+    return normal_edition(" ".join((*_BRACKETED.findall(folded), last[0] if last else "")))
 
 
 def bracketed_qualifier(title: str) -> str:
-    """Return what a title says in brackets, but for volumes, editions and bindings.
+    """Return what a title says in brackets, but for volumes, editions and bindings; a year stays.
 
     >>> [bracketed_qualifier(text) for text in ("高等数学（经管类）", "算法导论（原书第3版）", "红楼梦（上）（精装）")]
     ['经管类', '', '']
@@ -242,9 +252,13 @@ def bracketed_qualifier(title: str) -> str:
                    for part in _BETWEEN.split(text[1:-1]) if _says_more(part.strip()))
 
 
+def _edition_cut(base: str) -> str:
+    return _LAST_EDITION.sub("", base).strip() or base.strip()
+
+
 def _says_more(text: str) -> bool:
     is_volume = _BARE_VOLUME.fullmatch(text) or text[:1] in "上中下" or _WHOLE_SET.fullmatch(text)
-    return not (is_volume or normal_edition(text) or _MAKE.search(text))
+    return bool(_YEAR.fullmatch(text)) or not (is_volume or normal_edition(text) or _MAKE.search(text))
 
 
 def _unromanised(folded: str) -> str:

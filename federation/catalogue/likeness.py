@@ -53,7 +53,7 @@ def same_publisher(one: str, other: str) -> bool:
 
     >>> [same_publisher("三联书店", name) for name in ("生活三联书店", "上海三联书店")]
     [True, False]
-    >>> [same_publisher(*pair) for pair in (("人大", "中国人民大学"), ("人民", "人民文学"), ("北京大学", "北京师范大学"))]
+    >>> [same_publisher(*pair) for pair in (("人大", "人民大学"), ("人民", "人民文学"), ("北京大学", "北京师范大学"))]
     [True, False, False]
     """
     if one == other:

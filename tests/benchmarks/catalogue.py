@@ -24,16 +24,14 @@ from tempfile import TemporaryDirectory
 from pypinyin import lazy_pinyin
 
 from federation.catalogue.facets import Facet, Narrowing
-from federation.storage import catalogue as tables
-from federation.storage import loans
 from federation.storage.catalogue import Catalogue
 from federation.storage.sqlite import open_connection
+from federation.storage.unit import DDL
 from schemas.bib import Bib
 from schemas.identifiers import AgencyId
 from tests.benchmarks.harness import Effort, Line, percentile, resident_megabytes, settled_heap
 from tests.benchmarks.union import CITIES, CLASSES, TOPICS, WORDS, Union, Work
 
-DDL = (*tables.DDL, *loans.DDL)
 RECORDS = 100_000
 BATCH = 100
 QUERIES = 1000

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from itertools import islice
 
 from federation.storage.sqlite import open_connection
-from tests.benchmarks.catalogue import BATCH, DDL, ingest, lines
+from federation.storage.unit import DDL
+from tests.benchmarks.catalogue import BATCH, ingest, lines
 from tests.benchmarks.harness import Effort, Line
 from tests.benchmarks.soak import FOLDER, Progress
 from tests.benchmarks.union import Union

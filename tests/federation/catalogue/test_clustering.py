@@ -64,7 +64,11 @@ ONE_BOOK = {
     "the year of an annual that only one record names the editors of": (
         book("中国统计年鉴", volume="2011", **RED), book("中国统计年鉴 2011", **RED | {"author": ""})),
     "a slip in the title and as many pages": (
-        book("红楼梦魇", extent="428页", **RED), book("红楼梦厌", extent="428页", **RED)),
+        book("红楼梦魇", extent="428页", **RED), book("红楼梦魔", extent="428页", **RED)),
+    "an edition at the end of the title": (
+        book("高等数学第六版", **RED), book("高等数学", edition="第6版", **RED)),
+    "one ISBN, a series before the title": (
+        book("世界文学名著. 围城", isbn=OTHER_ISBN, **RED), book("围城", isbn=OTHER_ISBN, **RED)),
     "a volume within a volume": (
         book("李自成", volume="第三卷（中册）", **RED), book("李自成 第3卷 中册", **RED)),
     "a volume as the subtitle": (
@@ -82,6 +86,9 @@ ONE_BOOK = {
     "hard and leather binding": (
         book("红楼梦", isbn=SET_ISBN, qualifier="精装", **RED),
         book("红楼梦", isbn=OTHER_ISBN, qualifier="皮面精装", **RED)),
+    "a hardback, and a paperback that does not say so, of as many pages": (
+        book("繁花", "金宇澄", isbn=SET_ISBN, qualifier="精装", extent="443页", publisher="上海文艺", year=2013),
+        book("繁花", "金宇澄", isbn=OTHER_ISBN, extent="443页", publisher="上海文艺", year=2013)),
     "two bindings of one edition": (
         book("红楼梦", isbn=SET_ISBN, qualifier="精装", **RED),
         book("红楼梦", isbn=OTHER_ISBN, qualifier="平装", **RED)),
@@ -136,6 +143,10 @@ TWO_BOOKS = {
         book("论语", **RED | {"publisher": "三联书店"}), book("论语", **RED | {"publisher": "上海三联书店"})),
     "an author whose name begins another's": (
         book("诗选", **RED | {"author": "王力"}), book("诗选", **RED | {"author": "王力宏"})),
+    "a yearly book, its year in brackets": (
+        book("考研政治（2019）", **RED), book("考研政治（2020）", **RED)),
+    "an edition at the end of the title": (
+        book("算法 第4版", **RED), book("算法", edition="第3版", **RED)),
     "an edition in pinyin": (
         book("Hong lou meng", edition="Di 2 ban", **RED), book("红楼梦", edition="第3版", **RED)),
     "two ISBNs and no binding told": (book("红楼梦", isbn=SET_ISBN, **RED), book("红楼梦", isbn=OTHER_ISBN, **RED)),

@@ -19,8 +19,9 @@ def test_a_role_stands_behind_the_last_of_those_who_share_it() -> None:
 
 
 def test_prices_count_in_fen() -> None:
-    priced = [book("书", isbns=({"price_text": text},)) for text in ("CNY18.80", "18.8元", "￥18.80（全二册）", "赠阅", "2")]
-    assert [features_of(bib).prices for bib in priced] == [(1880,), (1880,), (1880,), (), (200,)]
+    texts = ("CNY18.80", "18.8元", "￥18.80（全二册）", "赠阅", "2")
+    found = [features_of(book("书", isbns=({"price_text": text},))).prices for text in texts]
+    assert found == [(1880,), (1880,), (1880,), (), (200,)]
 
 
 def test_an_inverted_name_is_the_direct_one() -> None:
