@@ -11,6 +11,7 @@ responder finds AB in the bytes and answers with a checksum: no parsing, no sess
 """
 
 import asyncio
+import math
 import os
 import subprocess
 import sys
@@ -147,10 +148,11 @@ def _awake() -> Iterator[None]:
 async def _load(server: Server, connections: int, seconds: float) -> Answered:
     """Return how many answers so many kiosks get that ask without a pause."""
     loop = asyncio.get_running_loop()
-    begin, begin_cpu = loop.time(), cpu_seconds(server.pid)
-    kiosks = [Kiosk(lambda: loop.time() < begin + seconds) for _ in range(connections)]
+    begin, begin_cpu, end = loop.time(), cpu_seconds(server.pid), math.inf
+    kiosks = [Kiosk(lambda: loop.time() < end) for _ in range(connections)]
     for kiosk in kiosks:
         await loop.create_connection(lambda kiosk=kiosk: kiosk, "127.0.0.1", server.port)  # type: ignore[misc]
+    end = loop.time() + seconds  # not before the last has connected: each is to have an answer
     await asyncio.gather(*(kiosk.done.wait() for kiosk in kiosks))
     answers = sum(kiosk.answers for kiosk in kiosks)
     return Answered(answers / (loop.time() - begin), answers / (cpu_seconds(server.pid) - begin_cpu))
