@@ -205,7 +205,9 @@ async def _serve(town: Town) -> None:
     print(f"\n读者门户 / portal: {town.portal.base}/")
     for library in town.libraries[:5]:
         reader = next(r for n, r in enumerate(readers_of(library, town.seed)) if not r.block and n != BLOCKED_READER)
-        print(f"  {library.name_zh}: card {reader.card}  PIN {reader.pin}")
+        z3950, sru = town.faces[library.slug]
+        print(f"  {library.name_zh}: card {reader.card}  PIN {reader.pin}  yaz-client 127.0.0.1:{z3950}/union  "
+              f"http://127.0.0.1:{sru}/sru/union")
     print("Ctrl-C to stop")
     await asyncio.Event().wait()
 
