@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -52,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.loans is None:
         options.loans = FULL_LOANS if options.libraries >= FULL_ROSTER else min(FULL_LOANS, 4 * options.libraries)
     logging.getLogger().addHandler(logging.NullHandler())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, what it has started ends with it
     folder = Path(tempfile.mkdtemp(prefix="delta-"))
     try:
         return asyncio.run(_demo(options, folder))
