@@ -1,7 +1,6 @@
 """A Z39.50 target as a source: the sample systems, Zebra, places that fail, and runs that were cut."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from examples.alliance.stock import catalogue_path, item_mapping, read_marc
 from schemas.bib import MarcFormat
 from tests.alliance import FIRST, HOME, Alliance
 from tests.connectors.agent.harvest.shelf import Cut, bib, harvest, ids, marc, power_for, sent, union
+from tests.connectors.z3950.programs import running
 from tests.peers import require_program
 from tests.systems import sample_ils
 
@@ -62,17 +62,17 @@ def of(library: Library, port: int | None) -> Target:
 
 async def test_a_sample_librarys_target_gives_its_whole_catalogue(town: Alliance) -> None:
     for agency in (HOME, FIRST):
-        async with sample_ils(town, town[agency]) as running:
+        async with sample_ils(town, town[agency]) as ils:
             library = town[agency].library
-            run = await harvest(town[agency], of(library, running.ports.z3950), mapping=item_mapping(library))
+            run = await harvest(town[agency], of(library, ils.ports.z3950), mapping=item_mapping(library))
             expected = [one.record_id for _, one in read_marc(library, catalogue_path(town.folder, library))]
             assert (run.tally.sent, run.tally.bad, await sent(town[agency])) == (len(expected), 0, expected)
 
 
 async def test_what_the_target_said_is_not_sent_again_from_a_file(town: Alliance) -> None:
-    async with sample_ils(town, town[HOME]) as running:
+    async with sample_ils(town, town[HOME]) as ils:
         library, member = town[HOME].library, town[HOME]
-        first = await harvest(member, of(library, running.ports.z3950), mapping=item_mapping(library))
+        first = await harvest(member, of(library, ils.ports.z3950), mapping=item_mapping(library))
         files = Files(catalogue_path(town.folder, library), library.marc.charset)
         second = await harvest(member, files, mapping=item_mapping(library))
         assert (second.tally.unchanged, second.tally.sent, second.tally.deleted) == (first.tally.sent, 0, 0)
@@ -92,27 +92,9 @@ async def zebra(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[int]:
     for command in (("init",), ("update", "records.mrc")):
         process = await asyncio.create_subprocess_exec(indexer, "-v", "none", *command, cwd=folder)
         assert await process.wait() == 0
-    process = await asyncio.create_subprocess_exec(server, "-S", "-v", "none", f"tcp:127.0.0.1:{unused_tcp_port}",
-                                                   cwd=folder)
-    try:
-        await until_listening(unused_tcp_port)
+    command = (server, "-S", "-v", "none", f"tcp:127.0.0.1:{unused_tcp_port}")
+    async with running(*command, port=unused_tcp_port, folder=folder):
         yield unused_tcp_port
-    finally:
-        process.kill()
-        await process.wait()
-        shutil.rmtree(folder)
-
-
-async def until_listening(port: int) -> None:
-    for _ in range(100):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            return
-    pytest.fail("zebrasrv does not listen")
 
 
 async def test_zebra_gives_its_whole_database(town: Alliance, zebra: int) -> None:
@@ -201,9 +183,9 @@ async def test_a_cut_run_begins_anew_where_the_target_has_another_number_of_reco
 
 
 async def test_a_target_that_refuses_says_why(town: Alliance) -> None:
-    async with sample_ils(town, town[HOME]) as running:
+    async with sample_ils(town, town[HOME]) as ils:
         with pytest.raises(TargetDiagnostic):
-            await harvest(town[HOME], at(running.ports.z3950, "NoSuch"))
+            await harvest(town[HOME], at(ils.ports.z3950, "NoSuch"))
 
 
 async def test_a_target_that_is_away_is_an_error_of_its_own_kind(town: Alliance, unused_tcp_port: int) -> None:
