@@ -16,9 +16,7 @@ from typing import Any
 from federation.gateway import Gateway
 from federation.loans.reaction import Reply
 from federation.road import Road
-from federation.storage.database import Database
-from federation.storage.sqlite import SqliteFile
-from federation.storage.unit import DDL, SqlUnit
+from federation.storage.unit import open_database
 from schemas.bib import Bib
 from schemas.dialogue import rule_of
 from schemas.identifiers import AgencyId, ConversationId, ItemBarcode, MessageHash, PatronToken, Wire
@@ -173,7 +171,7 @@ class Alliance:
     def gateway(self) -> Iterator[Gateway]:
         """Run a gateway on an empty database on disk."""
         with TemporaryDirectory(prefix="bench-") as folder:
-            database: Database[SqlUnit] = Database(SqliteFile(Path(folder) / "gateway.db"), SqlUnit, DDL)
+            database = open_database(str(Path(folder) / "gateway.db"))
             try:
                 yield Gateway(GATEWAY, Signer(GATEWAY, [GATEWAY_KEY]), lambda: self.directory, database, lambda: NOW,
                               lambda _agency: None)

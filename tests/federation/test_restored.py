@@ -7,9 +7,7 @@ from dataclasses import replace
 import pytest
 
 from connectors.agent.custody import Step
-from federation.storage.database import Database
-from federation.storage.sqlite import SqliteFile
-from federation.storage.unit import DDL, SqlUnit
+from federation.storage.unit import open_database
 from schemas.lending import Custody
 from schemas.lifecycle import LoanStatus, Outcome
 from schemas.messages import Accepted, Resend
@@ -40,7 +38,7 @@ def restore(town: Alliance) -> None:
 
 
 def open_again(town: Alliance) -> None:
-    town.database = Database(SqliteFile(town.folder / "gateway.db"), SqlUnit, DDL)
+    town.database = open_database(str(town.folder / "gateway.db"))
     town.gateway = replace(town.gateway, store=town.database)
     for member in town.members.values():
         member.gateway = town.gateway

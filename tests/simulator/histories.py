@@ -4,9 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from federation.gateway import Gateway
-from federation.storage.database import Database
-from federation.storage.sqlite import SqliteFile
-from federation.storage.unit import DDL, SqlUnit
+from federation.storage.unit import open_database
 from schemas.messages import MessageType
 from tests.alliance import FIRST, HOME, a_hash
 from tests.simulator.hub import Hostile
@@ -16,7 +14,7 @@ def _copied(hub: Hostile) -> Gateway:
     """Return the gateway with a history of its own: as it stands now, and from here on another one."""
     hub.town.back_up_gateway()
     path = hub.town.folder / "gateway.backup"
-    store = Database(SqliteFile(path.replace(Path(path).with_name(f"other {len(hub.copies)}.db"))), SqlUnit, DDL)
+    store = open_database(str(path.replace(Path(path).with_name(f"other {len(hub.copies)}.db"))))
     hub.copies.append(store)
     return replace(hub.town.gateway, store=store)
 

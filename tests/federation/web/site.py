@@ -9,9 +9,7 @@ from aiohttp import web
 from federation.app import build_app
 from federation.gateway import Gateway
 from federation.storage.cache import MemoryCache
-from federation.storage.database import Database
-from federation.storage.sqlite import SqliteFile
-from federation.storage.unit import DDL, SqlUnit
+from federation.storage.unit import SqlUnit, open_database
 from federation.web.link import Links
 from schemas.bib import Classification, Holding, Item
 from schemas.directory import Agency
@@ -44,7 +42,7 @@ LIBRARIES = (library(YANGPU, "上海市杨浦区图书馆", "Yangpu District Lib
 async def small_site(folder: Path) -> AsyncIterator[web.Application]:
     """Yield the gateway's whole application on a database of its own."""
     directory = Published(directory=sample_directory(*LIBRARIES)).accept()
-    database = Database(SqliteFile(folder / "gateway.db"), SqlUnit, DDL)
+    database = open_database(str(folder / "gateway.db"))
     gateway = Gateway(GATEWAY, Signer(GATEWAY, [GATEWAY_KEY]), lambda: directory, database, lambda: NOW,
                       lambda _agency: None)
     await database.run(_fill)
